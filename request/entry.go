@@ -1,0 +1,160 @@
+package request
+
+import "time"
+
+// Role is what a site is to a request.
+type Role string
+
+// The roles. Granting and Elect belong to a hand-over of ownership: released and owed, taken in and not yet decided.
+const (
+	Creating  Role = "creating"
+	Owner     Role = "owner"
+	Copy      Role = "copy"
+	Granting  Role = "granting"
+	Elect     Role = "elect"
+	Tombstone Role = "tombstone"
+)
+
+// Entry is what one site's ledger remembers of one request.
+type Entry struct {
+	ID         ID     `json:"id"`
+	Collection string `json:"collection"`
+	Role       Role   `json:"role"`
+	// Version is the newest one recorded here: at the owner of the request, at a copy of what its upstream holds.
+	Version Version `json:"version"`
+	// Fence is the highest epoch this site has durably seen; it refuses anything older.
+	Fence Epoch `json:"fence"`
+	// Owner is the owner as far as known here.
+	Owner Site `json:"owner"`
+	// Origin is the site where the request was created, EnteredBy what is known of who did.
+	Origin    Site   `json:"origin,omitempty"`
+	EnteredBy string `json:"entered_by,omitempty"`
+	// Local is this site's own id of the record, "" when it has none (yet). Locals are other sites' ids as far as known.
+	Local  string          `json:"local,omitempty"`
+	Locals map[Site]string `json:"locals,omitempty"`
+	// Fields are the canonical fields at Version.
+	Fields Fields `json:"-"`
+	ETag   string `json:"etag,omitempty"`
+	// Intended is the site that a route wants as the owner and that could not be reached when the request was created.
+	Intended Site `json:"intended,omitempty"`
+	// Intent is the write under way; while there is one no other may begin.
+	Intent *Intent `json:"intent,omitempty"`
+	// Suspect are overtaken applies of which a late upstream commit is still possible.
+	Suspect []Suspect `json:"suspect,omitempty"`
+	// Ops are the last writes with their outcomes, newest last, so that a repeated one is answered and not run again.
+	Ops []Op `json:"ops,omitempty"`
+	// Grant and Decision belong to the hand-over in which this site releases or takes the request; Former lists past owners.
+	Grant    *Grant    `json:"grant,omitempty"`
+	Decision *Decision `json:"decision,omitempty"`
+	Former   []Tenure  `json:"former,omitempty"`
+	// Doubt says what a person must settle: the outcome of a write that no means of the API can tell.
+	Doubt   *Doubt    `json:"doubt,omitempty"`
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+}
+
+// Kind is what a write does.
+type Kind string
+
+// The kinds of writes. Update merges the fields given, Replace makes them the whole record, Apply brings a copy up to date.
+const (
+	Create  Kind = "create"
+	Update  Kind = "update"
+	Replace Kind = "replace"
+	Delete  Kind = "delete"
+	Apply   Kind = "apply"
+)
+
+// Intent is the durable note "about to do this upstream", made before the upstream is touched.
+type Intent struct {
+	Kind Kind   `json:"kind"`
+	Op   string `json:"op"`
+	// Version is the one that the write will make.
+	Version Version `json:"version"`
+	// Fields are the fields written, canonical; on Apply the whole state.
+	Fields Fields `json:"fields,omitempty"`
+	// Pre are the fields as they were, for the resolver.
+	Pre Fields `json:"pre,omitempty"`
+	// Removed are fields that the write takes away.
+	Removed []string `json:"removed,omitempty"`
+	// Token is new with each intent of the request; a commit under an older one is refused.
+	Token uint64 `json:"token"`
+	// Replica is the process that works on it, until Lease; afterwards anyone may resolve it (never simply write).
+	Replica string    `json:"replica"`
+	Lease   time.Time `json:"lease"`
+	Sent    time.Time `json:"sent"`
+	// Tries counts how often the upstream was called for it.
+	Tries int `json:"tries,omitempty"`
+	// Snapshot is, on Apply, what the copy will know of the request when it is done.
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
+	// Owe are the holders that the write adds, on Create and Update at the owner.
+	Owe []Debt `json:"owe,omitempty"`
+}
+
+// Suspect marks an overtaken upstream write that may still land until Until.
+type Suspect struct {
+	Token uint64    `json:"token"`
+	Until time.Time `json:"until"`
+}
+
+// Op is the outcome of one client write.
+type Op struct {
+	ID      string  `json:"id"`
+	Kind    Kind    `json:"kind"`
+	Version Version `json:"version"`
+	Outcome Outcome `json:"outcome"`
+	// Status is that of the upstream's answer.
+	Status int       `json:"status,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// Outcome is how a write ended.
+type Outcome string
+
+// The outcomes. Every write ends as exactly one of the first three or is visible as one of the last two.
+const (
+	Done    Outcome = "done"
+	NotDone Outcome = "not-done"
+	Refused Outcome = "refused" // by the upstream's own rules
+	InDoubt Outcome = "in-doubt"
+	Open    Outcome = "open" // still under way
+)
+
+// Doubt is a question that only a person can answer.
+type Doubt struct {
+	Op     string    `json:"op"`
+	Kind   Kind      `json:"kind"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	// Candidates are local ids that may be the record in question.
+	Candidates []string `json:"candidates,omitempty"`
+}
+
+// Grant is ownership released and owed to a site (protocol: A4).
+type Grant struct {
+	Epoch Epoch     `json:"epoch"`
+	To    Site      `json:"to"`
+	At    time.Time `json:"at"`
+}
+
+// Decision is what this site durably answered to a grant.
+type Decision struct {
+	Epoch    Epoch `json:"epoch"`
+	Accepted bool  `json:"accepted"`
+}
+
+// Tenure is one former reign.
+type Tenure struct {
+	Epoch Epoch     `json:"epoch"`
+	Until time.Time `json:"until"`
+}
+
+// FindOp returns the remembered outcome of a write.
+func (e *Entry) FindOp(id string) (Op, bool) {
+	for i := len(e.Ops) - 1; i >= 0; i-- {
+		if e.Ops[i].ID == id {
+			return e.Ops[i], true
+		}
+	}
+	return Op{}, false
+}

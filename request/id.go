@@ -1,0 +1,51 @@
+package request
+
+import (
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// ID names a request in the whole network: a ULID, 26 characters of Crockford's base 32, given once and never reused.
+type ID string
+
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewID makes an ID from the time in milliseconds (48 bits) and 80 random bits.
+func NewID(now time.Time) ID {
+	var b [16]byte
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	_, _ = rand.Read(b[6:]) // never fails: crypto/rand aborts the process instead
+	var out [26]byte
+	// 130 bits of output for 128 of input: the first character carries two leading zero bits.
+	var acc uint64
+	var bits uint = 2
+	n := 0
+	for _, c := range b {
+		acc = acc<<8 | uint64(c)
+		bits += 8
+		for bits >= 5 {
+			bits -= 5
+			out[n] = crockford[acc>>bits&31]
+			n++
+		}
+	}
+	return ID(out[:])
+}
+
+// ParseID checks that s has the form of an ID.
+func ParseID(s string) (ID, error) {
+	if len(s) != 26 || s[0] > '7' {
+		return "", errors.New("not a global id: want 26 characters of a ULID")
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' && c != 'I' && c != 'L' && c != 'O' && c != 'U') {
+			return "", errors.New("not a global id: want Crockford base 32 in upper case")
+		}
+	}
+	return ID(s), nil
+}

@@ -1,0 +1,171 @@
+// Package store says what must survive: the ledger, the deliveries, the open intents, idempotency keys and operations. It
+// holds the types that stores and their users share; the implementations are in embedded and redis, and the contract that
+// both keep is the suite in storetest.
+//
+// A store is a dumb keeper. It compares revisions and merges deliveries; every decision is made by its callers, in pure
+// functions over a [Record]. Writes of one request are serialized by revision: a [Tx] says from which revision it was made and
+// is refused with [ErrConflict] when the entry has changed since. Holders are rows of their own, so that a worker settling a
+// delivery never conflicts with a client writing the same request.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// ErrNotFound: there is no such entry, link, key or operation. ErrConflict: the entry has changed since it was read.
+// ErrClosed: the store is closed. ErrForeign: the store belongs to another site or to another gateway of the same name.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("changed by another writer")
+	ErrClosed   = errors.New("store is closed")
+	ErrForeign  = errors.New("store belongs to another site")
+)
+
+// Record is an entry with its revision and its holders, as read at one moment.
+type Record struct {
+	Entry   request.Entry
+	Rev     uint64
+	Holders []request.Delivery // ordered by site; states as stored, with "in flight" for a claimed one
+}
+
+// Link is a name of a request: the local id that a site gave it in a collection.
+type Link struct {
+	Site  request.Site
+	Local string
+}
+
+// Tx is one atomic change of one request. Commit makes it durable as a whole or not at all.
+type Tx struct {
+	// Entry is the new entry. Rev is the revision it was made from, 0 for an entry that must not exist yet.
+	Entry request.Entry
+	Rev   uint64
+	// Forget removes the entry with its holders, and the links named in Unlink, instead of writing it.
+	Forget bool
+	// Link and Unlink change the names under which Lookup finds it. Linking a name that leads to another request moves it;
+	// unlinking a name that leads elsewhere does nothing.
+	Link, Unlink []Link
+	// Owe lists the holders that should have Entry.Version from now on. One that is not a holder yet becomes one. A delivery
+	// that is parked, waiting, delivered or cancelled becomes pending and due at once, with its attempts kept while it has not
+	// succeeded; one in flight stays in flight and is due again when it is settled.
+	Owe []request.Debt
+	// Now stamps the deliveries owed (Since, Due).
+	Now time.Time
+	// Drop lists the holders to be removed.
+	Drop []request.Site
+}
+
+// Claim asks for deliveries to one site that are due at Now, oldest due first, and leases them until Now+Lease. A lease that
+// runs out makes the delivery due again.
+type Claim struct {
+	Site  request.Site
+	Now   time.Time
+	Limit int
+	Lease time.Duration
+}
+
+// Claimed is one leased delivery with the newest state of its request.
+type Claimed struct {
+	request.Delivery
+	Entry request.Entry
+	// Token is the claim's own; a settlement under another token is ignored.
+	Token string
+}
+
+// Settlement says how an attempt ended. It is ignored when the lease was lost meanwhile (another Token holds it). With an empty
+// Token it is a confirmation from outside any claim: only Acked, Local and Last are taken over, and the delivery is Delivered
+// if Acked is what is Owed and nobody has it in flight.
+//
+// Acked never goes back. When the delivery now owes a newer version than the one claimed (Owed), and Acked is not that
+// version, the delivery is pending and due at once, whatever State says: the attempt is superseded.
+type Settlement struct {
+	Request request.ID
+	Site    request.Site
+	Token   string
+	Owed    request.Version
+	Acked   request.Version
+	Local   string
+	// State is Delivered, Pending, Waiting, Parked or Cancelled; Due and Cause go with it. Attempts replaces the count.
+	State    request.State
+	Due      time.Time
+	Cause    string
+	Attempts int
+	Now      time.Time
+}
+
+// Filter selects deliveries for people: zero fields match all. Delivered ones are listed only when asked for by State or Request.
+type Filter struct {
+	Site    request.Site
+	State   request.State
+	Request request.ID
+	Limit   int    // 0: 1000
+	After   string // the cursor returned by the last call
+}
+
+// Backlog is what is owed to one site.
+type Backlog struct {
+	Site                               request.Site
+	Pending, InFlight, Waiting, Parked int
+	Oldest                             time.Time // Since of the oldest delivery that is none of parked, delivered, cancelled
+}
+
+// Ledger reads and changes entries.
+type Ledger interface {
+	// Read returns one record, ErrNotFound when there is none. The record is the caller's own.
+	Read(ctx context.Context, id request.ID) (Record, error)
+	// Lookup finds a record by a site's local id.
+	Lookup(ctx context.Context, collection string, link Link) (Record, error)
+	// Commit applies tx durably and returns the new revision. Concurrent commits of different requests share one flush.
+	Commit(ctx context.Context, tx Tx) (rev uint64, err error)
+	// Intents lists requests with an open intent, in order of id, those after the id given.
+	Intents(ctx context.Context, after request.ID, limit int) ([]request.ID, error)
+	// Entries lists entries in order of id, those after the id given, without fields when brief.
+	Entries(ctx context.Context, after request.ID, limit int) ([]Record, error)
+}
+
+// Queue hands out deliveries. One delivery is with one worker at a time.
+type Queue interface {
+	// Claim leases due deliveries. It returns none when nothing is due.
+	Claim(ctx context.Context, c Claim) ([]Claimed, error)
+	// Settle records ends of attempts, durably, in one batch.
+	Settle(ctx context.Context, s []Settlement) error
+	// Deliveries lists for people; the cursor is "" at the end.
+	Deliveries(ctx context.Context, f Filter) (list []request.Delivery, cursor string, err error)
+	// Backlog counts what is owed, per site that is owed anything.
+	Backlog(ctx context.Context) ([]Backlog, error)
+}
+
+// Notes keeps what clients may ask about later, until it expires.
+type Notes interface {
+	// Reserve stores k unless its hash is known; then it returns the stored one and false.
+	Reserve(ctx context.Context, k request.Key) (stored request.Key, fresh bool, err error)
+	// Keep replaces a key, for its answer. Release forgets one whose write did not happen.
+	Keep(ctx context.Context, k request.Key) error
+	Release(ctx context.Context, hash string) error
+	// PutOperation and Operation keep the end of a write that a client may follow, for at least 24 hours.
+	PutOperation(ctx context.Context, op request.Operation) error
+	Operation(ctx context.Context, id string) (request.Operation, error)
+}
+
+// Store is everything, for implementations and for the package that wires them. Its users declare the part they call.
+type Store interface {
+	Ledger
+	Queue
+	Notes
+	// Warnings say what is unsafe about the store as it is set up, for logs and health; empty when it is safe.
+	Warnings() []string
+	// Ping tells whether the store answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Identity names whose store it is. Opening a store under another identity than the one that made it is ErrForeign.
+type Identity struct {
+	Network string
+	Site    request.Site
+	// Upstream tells two sites apart that were configured with one name.
+	Upstream string
+}
