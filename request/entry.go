@@ -69,6 +69,8 @@ const (
 type Intent struct {
 	Kind Kind   `json:"kind"`
 	Op   string `json:"op"`
+	// Site is where it runs, when that is not the site of the version's epoch.
+	Site Site `json:"site,omitempty"`
 	// Version is the one that the write will make.
 	Version Version `json:"version"`
 	// Fields are the fields written, canonical; on Apply the whole state.

@@ -81,6 +81,9 @@ type Claimed struct {
 //
 // Acked never goes back. When the delivery now owes a newer version than the one claimed (Owed), and Acked is not that
 // version, the delivery is pending and due at once, whatever State says: the attempt is superseded.
+//
+// Under the token [Operator] it is a person's word: it holds whoever has the delivery in flight, and only State, Due, Cause and
+// Attempts are taken over, unless the delivery owes another version than Owed by now.
 type Settlement struct {
 	Request request.ID
 	Site    request.Site
@@ -95,6 +98,9 @@ type Settlement struct {
 	Attempts int
 	Now      time.Time
 }
+
+// Operator is the token of a settlement made by a person.
+const Operator = "operator"
 
 // Filter selects deliveries for people: zero fields match all. Delivered ones are listed only when asked for by State or Request.
 type Filter struct {
@@ -120,7 +126,7 @@ type Ledger interface {
 	Lookup(ctx context.Context, collection string, link Link) (Record, error)
 	// Commit applies tx durably and returns the new revision. Concurrent commits of different requests share one flush.
 	Commit(ctx context.Context, tx Tx) (rev uint64, err error)
-	// Intents lists requests with an open intent, in order of id, those after the id given.
+	// Intents lists requests with an open intent, or a suspect, in order of id, those after the id given.
 	Intents(ctx context.Context, after request.ID, limit int) ([]request.ID, error)
 	// Entries lists entries in order of id, those after the id given, without fields when brief.
 	Entries(ctx context.Context, after request.ID, limit int) ([]Record, error)

@@ -1,0 +1,253 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// taken is what came of a snapshot: the record as this site has it now, the answer of its upstream if this very call made one,
+// and what is acknowledged to the owner.
+type taken struct {
+	rec  store.Record
+	ans  *request.Answer
+	kind request.Kind // what ans answers
+	ack  peer.Ack
+}
+
+// matches reports whether the answer of the upstream can be given to a client who asked for kind.
+func (t taken) matches(kind request.Kind) bool {
+	return t.kind == kind || t.kind == request.Update && kind == request.Replace
+}
+
+// take brings this site's copy to a snapshot if that is newer (protocol 3.2). It is idempotent, and a copy never goes back.
+func (g *Engine) take(ctx context.Context, c *profile.Collection, s request.Snapshot) taken {
+	leave, err := g.lanes.enter(ctx, string(s.ID))
+	if err != nil {
+		return taken{ack: retry(s, err.Error())}
+	}
+	defer leave()
+	return g.takeInLane(ctx, c, s)
+}
+
+func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s request.Snapshot) taken {
+	rec, err := g.settled(ctx, s.ID)
+	switch request.KindOf(err) {
+	case request.NotFound:
+		rec = store.Record{Entry: request.Entry{ID: s.ID, Collection: s.Collection, Role: request.Copy, Owner: s.Owner,
+			Origin: s.Origin, EnteredBy: s.EnteredBy, Created: g.now()}}
+	default:
+		if err != nil {
+			if rec.Entry.Doubt != nil {
+				return taken{rec: rec, ack: parked(s, rec.Entry.Doubt.Reason)}
+			}
+			return taken{rec: rec, ack: retry(s, err.Error())}
+		}
+	}
+	e := rec.Entry
+	switch {
+	case s.Version.Epoch.Compare(e.Fence) < 0:
+		return taken{rec: rec, ack: peer.Ack{Request: s.ID, Version: e.Version, Local: e.Local, State: peer.Superseded,
+			Cause: "this site follows epoch " + fmt.Sprint(e.Fence.Num) + " of " + string(e.Fence.Site)}}
+	case !s.Version.After(e.Version):
+		return taken{rec: rec, ack: delivered(e)}
+	case e.Role == request.Owner:
+		return taken{rec: rec, ack: parked(s, "this site owns the request in epoch "+fmt.Sprint(e.Version.Epoch.Num))}
+	case s.Deleted && e.Local == "" || s.Deleted && s.Keep:
+		return g.bury(ctx, rec, s)
+	}
+	return g.write(ctx, rec, c, s)
+}
+
+// bury records a deletion where there is nothing (more) to delete in the upstream, so that no late message makes it again.
+func (g *Engine) bury(ctx context.Context, rec store.Record, s request.Snapshot) taken {
+	rec, err := g.begin(ctx, rec, applying(rec, s))
+	if err == nil {
+		rec, err = g.step(ctx, rec, Landed{Now: g.now()})
+	}
+	if err != nil {
+		return taken{rec: rec, ack: retry(s, err.Error())}
+	}
+	return taken{rec: rec, ack: delivered(rec.Entry)}
+}
+
+func applying(rec store.Record, s request.Snapshot) request.Intent {
+	in := request.Intent{Kind: request.Apply, Op: "apply/" + s.Version.Mark(), Version: s.Version, Fields: s.Fields,
+		Token: rec.Rev + 1, Snapshot: &s}
+	in.Removed = rec.Entry.Fields.Missing(s.Fields)
+	return in
+}
+
+// write makes the upstream's record what the snapshot says: intent, call, record. A copy that vanished is made again.
+func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) taken {
+	kind, call, err := g.applyCall(ctx, rec, c, s)
+	if err != nil {
+		return taken{rec: rec, ack: failedBefore(s, err)}
+	}
+	rec, err = g.begin(ctx, rec, applying(rec, s))
+	if err != nil {
+		return taken{rec: rec, ack: retry(s, err.Error())}
+	}
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, true)
+	out := taken{rec: rec, ans: &ans, kind: kind}
+	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	defer cancel()
+	if err != nil {
+		return g.applyBroke(dctx, rec, s, err)
+	}
+	switch c.Judge(verb(kind), ans) {
+	case profile.Accepted:
+		return g.applied(dctx, out, c, s)
+	case profile.Gone:
+		if kind == request.Delete {
+			return g.applied(dctx, out, c, s)
+		}
+		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Vanished: true, Now: g.now()})
+		if err != nil {
+			return taken{rec: rec, ack: retry(s, err.Error())}
+		}
+		return g.write(ctx, out.rec, c, s) // now without a local id: a create
+	case profile.Refused:
+		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
+		out.ack = parked(s, said(g.Self, ans))
+	case profile.Unavailable:
+		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
+		out.ack = unavailable(s, said(g.Self, ans))
+	default:
+		// A failure that the API reports is over for a record that exists; whether a create took place is looked up (resolver).
+		out.ack = retry(s, said(g.Self, ans))
+		if kind != request.Create {
+			out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
+		}
+	}
+	if err != nil {
+		out.ack = retry(s, err.Error())
+	}
+	return out
+}
+
+// applyCall is the call that makes the record what the snapshot says, given what it was.
+func (g *Engine) applyCall(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (request.Kind, request.Call, error) {
+	e := rec.Entry
+	m := profile.Marks{Request: s.ID, Version: s.Version, Owner: s.Owner, State: string(request.Copy)}
+	switch {
+	case s.Deleted:
+		return request.Delete, c.DeleteCall(e.Local), nil
+	case e.Local == "":
+		call, err := c.CreateCall(s.Fields, m)
+		return request.Create, call, err
+	}
+	call, err := g.replacement(ctx, c, e, s.Fields, e.Fields.Missing(s.Fields), m)
+	return request.Update, call, err
+}
+
+// applied records a copy that is now what the snapshot says.
+func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, s request.Snapshot) taken {
+	rec := out.rec
+	landed := Landed{Local: rec.Entry.Local, Fields: s.Fields, Status: out.ans.Status, Now: g.now()}
+	if out.kind == request.Create {
+		made, err := c.Created(*out.ans)
+		if err != nil || !g.plausible(ctx, rec.Entry, c, made.Local) {
+			out.ack = retry(s, "the upstream answered a create without a usable id")
+			return out // unknown: the resolver searches for it
+		}
+		landed.Local = made.Local
+	}
+	if c.ReadBack() && out.kind != request.Delete {
+		if lost := g.ignored(ctx, c, landed.Local, s.Fields); len(lost) > 0 {
+			rec, err := g.step(ctx, rec, Failed{Status: out.ans.Status, Now: g.now()})
+			if out.kind == request.Create {
+				rec, err = g.step(ctx, out.rec, landed) // it exists: that must not be forgotten
+			}
+			out.rec, out.ack = rec, parked(s, "accepted, but these fields did not change: "+strings.Join(lost, ", "))
+			if err != nil {
+				out.ack = retry(s, err.Error())
+			}
+			return out
+		}
+	}
+	after, err := g.step(ctx, rec, landed)
+	if err != nil {
+		out.ack = retry(s, err.Error())
+		return out
+	}
+	out.rec, out.ack = after, delivered(after.Entry)
+	return out
+}
+
+// ignored reads a record back and lists the fields that are not what was written.
+func (g *Engine) ignored(ctx context.Context, c *profile.Collection, local string, want request.Fields) []string {
+	record, _, err := g.read(ctx, c, local)
+	if err != nil {
+		return nil
+	}
+	got, err := c.FromRecord(record)
+	if err != nil {
+		return nil
+	}
+	return profile.Diff(want, got)
+}
+
+// applyBroke ends an apply without an answer. The intent of one that may have happened stays for the resolver.
+func (g *Engine) applyBroke(ctx context.Context, rec store.Record, s request.Snapshot, cause error) taken {
+	out := taken{rec: rec, ack: retry(s, "the upstream of "+string(g.Self)+" broke off: "+cause.Error())}
+	if k := request.KindOf(cause); k == request.NotSent || k == request.ClientGone {
+		out.ack = unavailable(s, "the upstream of "+string(g.Self)+" cannot be reached: "+cause.Error())
+		if after, err := g.step(ctx, rec, Failed{Now: g.now()}); err == nil {
+			out.rec = after
+		}
+		return out
+	}
+	in := rec.Entry.Intent
+	if after, err := g.step(ctx, rec, Taken{Replica: in.Replica, Lease: in.Lease, Sent: g.now()}); err == nil {
+		out.rec = after
+	}
+	return out
+}
+
+func delivered(e request.Entry) peer.Ack {
+	return peer.Ack{Request: e.ID, Version: e.Version, Local: e.Local, State: peer.Delivered}
+}
+
+func retry(s request.Snapshot, cause string) peer.Ack {
+	return peer.Ack{Request: s.ID, State: peer.Retry, Cause: cause}
+}
+
+func parked(s request.Snapshot, cause string) peer.Ack {
+	return peer.Ack{Request: s.ID, State: peer.Parked, Cause: cause}
+}
+
+func unavailable(s request.Snapshot, cause string) peer.Ack {
+	return peer.Ack{Request: s.ID, State: peer.Unavailable, Cause: cause}
+}
+
+// failedBefore is the end of an apply of which no byte was sent.
+func failedBefore(s request.Snapshot, err error) peer.Ack {
+	if request.KindOf(err) == request.Unavailable {
+		return unavailable(s, err.Error())
+	}
+	return parked(s, err.Error()) // the mapping refuses it
+}
+
+// said is an upstream's answer in a line for a person.
+func said(site request.Site, a request.Answer) string {
+	body := strings.Join(strings.Fields(strings.ToValidUTF8(string(a.Body[:min(len(a.Body), 300)]), "?")), " ")
+	return strings.TrimSpace(fmt.Sprintf("%s answered %d %s: %s", site, a.Status, http.StatusText(a.Status), body))
+}
+
+// quietAt is when an upstream call of an intent can no longer take effect. After a restart that is counted from the start,
+// since the clock may have jumped.
+func (g *Engine) quietAt(in *request.Intent) time.Time {
+	from := in.Sent
+	if in.Replica != g.me() && from.Before(g.started) {
+		from = g.started
+	}
+	return from.Add(g.quiet())
+}

@@ -1,0 +1,163 @@
+package replicate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+type peerReply = peer.Reply
+
+// forward sends a write of a copy to the request's owner and brings the copy up to the version that came of it, so that the
+// client reads its own write here.
+func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write) (request.Result, error) {
+	e := rec.Entry
+	if len(w.Fields) == 0 && w.Kind == request.Update && w.Call != nil {
+		return g.localOnly(ctx, rec, w)
+	}
+	if g.Writes == "refuse" {
+		return request.Result{Entry: e}, &request.Error{Op: "replicate.forward", Kind: request.Conflict, Request: e.ID,
+			Detail: "the request is owned by " + string(e.Owner) + " and this site refuses writes of its copies; write it there"}
+	}
+	fw := w
+	fw.Call, fw.Key, fw.Digest, fw.Local = nil, "", "", ""
+	fw.EpochSeen, fw.Via = e.Fence, append(w.Via[:len(w.Via):len(w.Via)], g.Self)
+	reply, err := g.ask(ctx, e.Owner, fw)
+	if err != nil {
+		switch request.KindOf(err) {
+		case request.NotSent, request.OwnerUnreachable:
+			return request.Result{Entry: e}, unreachable(e.ID, e.Owner, err)
+		case request.Doubtful:
+			return g.followLater(ctx, fw, e.Owner, err)
+		}
+		return request.Result{Entry: e}, err
+	}
+	if reply.Answer != nil {
+		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil
+	}
+	res := g.adoptCopy(ctx, c, reply, w.Kind)
+	res.Op, res.Routes = w.Op, reply.Routes
+	return res, nil
+}
+
+// localOnly passes on a write that touches only what belongs to this site alone: it is nobody else's business.
+func (g *Engine) localOnly(ctx context.Context, rec store.Record, w request.Write) (request.Result, error) {
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), *w.Call, false)
+	if err != nil {
+		return request.Result{Entry: rec.Entry}, g.passError(err)
+	}
+	return request.Result{Answer: &ans, Entry: rec.Entry, Op: w.Op}, nil
+}
+
+func (g *Engine) passError(err error) error {
+	kind := request.Unavailable
+	if k := request.KindOf(err); k == request.Doubtful {
+		kind = k
+	}
+	return &request.Error{Op: "replicate.upstream", Kind: kind, Err: err, Retry: 2 * time.Second,
+		Detail: "the request API of " + string(g.Self) + " gave no answer"}
+}
+
+// locate finds a request by an id as a client of this site writes it: this site's own, or another's as SITE:ID. A local record
+// with exactly that id wins. NotFound means that the ledger does not know it.
+func (g *Engine) locate(ctx context.Context, collection, id string) (store.Record, error) {
+	rec, err := g.Ledger.Lookup(ctx, collection, store.Link{Site: g.Self, Local: id})
+	if err == nil {
+		return rec, nil
+	}
+	if err = storeError("replicate.Lookup", "", err); request.KindOf(err) != request.NotFound {
+		return rec, err
+	}
+	name, local, ok := strings.Cut(id, ":")
+	if !ok || !g.knows(request.Site(name)) {
+		return rec, err
+	}
+	site := request.Site(name)
+	if rec, found := g.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local}); found == nil {
+		return rec, nil
+	}
+	if site == g.Self {
+		return rec, err
+	}
+	gid, asked := g.Peers.Resolve(ctx, site, collection, site, local)
+	if asked != nil {
+		if k := request.KindOf(asked); k == request.NotFound {
+			return rec, asked
+		}
+		return rec, &request.Error{Op: "replicate.locate", Kind: request.OwnerUnreachable, Err: asked, Retry: 5 * time.Second,
+			Detail: "which request " + id + " is cannot be found out while site " + name + " is unreachable"}
+	}
+	rec, err = g.Ledger.Read(ctx, gid)
+	return rec, storeError("replicate.Read", gid, err)
+}
+
+func (g *Engine) knows(s request.Site) bool {
+	if s == g.Self {
+		return true
+	}
+	_, ok := g.workers[s]
+	return ok
+}
+
+// unknownRecord runs a write of a record that the ledger does not know. One that was there before the gateway becomes a
+// request of this site with its first update; a record that does not exist is the upstream's to refuse.
+func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
+	if strings.Contains(w.Local, ":") {
+		if name, _, _ := strings.Cut(w.Local, ":"); g.knows(request.Site(name)) {
+			return request.Result{}, &request.Error{Op: "replicate.locate", Kind: request.NotFound,
+				Detail: "no request " + w.Local + " is known at " + string(g.Self)}
+		}
+	}
+	if w.Kind == request.Delete {
+		return g.passUnknown(ctx, w)
+	}
+	leave, err := g.lanes.enter(ctx, w.Collection+"/"+w.Local)
+	if err != nil {
+		return request.Result{}, err
+	}
+	rec, err := g.adopt(ctx, c, w)
+	leave()
+	switch request.KindOf(err) {
+	case request.NotFound:
+		return g.passUnknown(ctx, w)
+	}
+	if err != nil {
+		return request.Result{}, err
+	}
+	w.Request = rec.Entry.ID
+	return g.change(ctx, c, w)
+}
+
+func (g *Engine) passUnknown(ctx context.Context, w request.Write) (request.Result, error) {
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), *w.Call, false)
+	if err != nil {
+		return request.Result{}, g.passError(err)
+	}
+	return request.Result{Answer: &ans, Op: w.Op}, nil
+}
+
+// adopt makes a request of a record that was there before the gateway: owned here, with no write counted yet.
+func (g *Engine) adopt(ctx context.Context, c *profile.Collection, w request.Write) (store.Record, error) {
+	link := store.Link{Site: g.Self, Local: w.Local}
+	if rec, err := g.Ledger.Lookup(ctx, w.Collection, link); err == nil {
+		return rec, nil
+	}
+	record, etag, err := g.read(ctx, c, w.Local)
+	if err != nil {
+		return store.Record{}, err
+	}
+	fields, err := c.FromRecord(record)
+	if err != nil {
+		return store.Record{}, &request.Error{Op: "replicate.adopt", Kind: request.Internal, Err: err}
+	}
+	now := g.now()
+	e := request.Entry{ID: request.NewID(now), Collection: w.Collection, Role: request.Owner, Owner: g.Self, Origin: g.Self,
+		Version: request.Version{Epoch: request.Epoch{Num: 1, Site: g.Self}}, Fence: request.Epoch{Num: 1, Site: g.Self},
+		Local: w.Local, Fields: fields, ETag: etag, Created: now, Updated: now}
+	return g.commit(ctx, store.Record{}, store.Tx{Entry: e, Link: []store.Link{link}, Now: now})
+}

@@ -1,0 +1,131 @@
+package replicate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// Face is what an Engine does for other sites' gateways. Its methods are called with the authenticated name of the caller.
+type Face struct {
+	*Engine
+	// Greet describes this site to a peer that knocks.
+	Greet func() peer.Greeting
+}
+
+// Write runs a write that a client made at another site: a create that a route sent here, or a write of a request that this
+// site owns. A site that is not the owner answers NotYet; the origin asks again where it has learnt of a newer owner.
+func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (peer.Reply, error) {
+	g := f.Engine
+	if slices.Contains(w.Via, g.Self) {
+		return peer.Reply{}, &request.Error{Op: "replicate.Write", Kind: request.Loop, Request: w.Request, Detail: "the write has been at " + string(g.Self) + " before"}
+	}
+	c, err := g.collection(w.Collection)
+	if err != nil {
+		return peer.Reply{}, err
+	}
+	if w.Kind != request.Create {
+		res, err := g.changeForPeer(ctx, c, w)
+		return g.reply(res), err
+	}
+	leave, err := g.lanes.enter(ctx, string(w.Request))
+	if err != nil {
+		return peer.Reply{}, err
+	}
+	defer leave()
+	rec, err := g.settled(ctx, w.Request)
+	switch {
+	case err == nil && rec.Entry.Role == request.Owner:
+		return g.reply(request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: request.First(g.Self), Op: w.Op, Replayed: true}), nil
+	case err == nil:
+		return peer.Reply{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request, Detail: "it is " + string(rec.Entry.Role) + " here"}
+	case request.KindOf(err) != request.NotFound:
+		return peer.Reply{}, err
+	}
+	d := g.router().Decide(routing.Input{Event: routing.Arrive, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: w.Entry,
+		EnteredBy: w.EnteredBy, New: w.Fields, Now: g.now()})
+	g.reportRoutes(d)
+	fired, debts := copyDebts(d)
+	w.Owe = append(w.Owe, debts...)
+	w.Routes = fired
+	res, err := g.createHere(ctx, c, w, "")
+	return g.reply(res), err
+}
+
+func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
+	leave, err := g.lanes.enter(ctx, string(w.Request))
+	if err != nil {
+		return request.Result{}, err
+	}
+	defer leave()
+	rec, err := g.settled(ctx, w.Request)
+	if err != nil {
+		return request.Result{}, err
+	}
+	switch rec.Entry.Role {
+	case request.Owner:
+		return g.own(ctx, rec, c, w)
+	case request.Tombstone:
+		if op, ok := rec.Entry.FindOp(w.Op); ok {
+			return request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: op.Version, Op: op.ID, Replayed: true}, nil
+		}
+		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request,
+			Detail: "the request was deleted in version " + rec.Entry.Version.String()}
+	}
+	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,
+		Detail: string(g.Self) + " does not own the request"}
+}
+
+// reply is a result as the origin needs it: the state to bring its copy to, or the upstream's refusal.
+func (g *Engine) reply(res request.Result) peer.Reply {
+	r := peer.Reply{Version: res.Version, Routes: res.Routes, Copies: res.Copies, Op: res.Op, Replayed: res.Replayed}
+	if res.Version.IsZero() {
+		r.Answer = res.Answer
+		return r
+	}
+	r.Snapshot = res.Entry.Snapshot()
+	r.Snapshot.Keep = r.Snapshot.Deleted && g.OnDelete == "keep"
+	r.Snapshot.Ops = since(r.Snapshot.Ops, request.Version{Epoch: res.Version.Epoch, Seq: res.Version.Seq - 1})
+	return r
+}
+
+// Apply brings this site's copy to what its owner published.
+func (f Face) Apply(ctx context.Context, from request.Site, s request.Snapshot) peer.Ack {
+	c, err := f.collection(s.Collection)
+	if err != nil {
+		return parked(s, err.Error())
+	}
+	return f.take(ctx, c, s).ack
+}
+
+// Resolve names the request that a site's local id leads to.
+func (f Face) Resolve(ctx context.Context, _ request.Site, collection string, site request.Site, local string) (request.ID, error) {
+	rec, err := f.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local})
+	return rec.Entry.ID, storeError("replicate.Resolve", "", err)
+}
+
+// Operation tells how a write of a request ended.
+func (f Face) Operation(ctx context.Context, _ request.Site, id request.ID, op string) (request.Op, error) {
+	return f.outcome(ctx, id, op)
+}
+
+// Holders tells what the holders of a request that this site owns have confirmed, as soon as that is version v.
+func (f Face) Holders(ctx context.Context, _ request.Site, id request.ID, v request.Version) ([]request.Delivery, error) {
+	rec, err := f.Ledger.Read(ctx, id)
+	if err != nil {
+		return nil, storeError("replicate.Holders", id, err)
+	}
+	if rec.Entry.Owner != f.Self {
+		return nil, &request.Error{Op: "replicate.Holders", Kind: request.NotYet, Request: id, Detail: string(f.Self) + " does not own it"}
+	}
+	return f.Await(ctx, id, v)
+}
+
+// Hello describes this site.
+func (f Face) Hello(context.Context, request.Site) peer.Greeting { return f.Greet() }

@@ -1,0 +1,205 @@
+package replicate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// settled reads a request in its lane and gets an intent that was left behind out of the way. The error is Busy while another
+// write's end is not known, NotFound when the request is not known here.
+func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, error) {
+	until := g.now().Add(g.Hold)
+	for {
+		rec, err := g.Ledger.Read(ctx, id)
+		if err != nil {
+			return rec, storeError("replicate.Read", id, err)
+		}
+		if rec.Entry.Intent == nil {
+			return rec, nil
+		}
+		if g.mayResolve(rec.Entry.Intent) {
+			if rec, err = g.look(ctx, rec, g.Profile.Collections[rec.Entry.Collection], false); err == nil && rec.Entry.Intent == nil {
+				if rec.Rev == 0 || rec.Entry.Version.IsZero() {
+					return rec, &request.Error{Op: "replicate.settled", Kind: request.NotFound, Request: id}
+				}
+				return rec, nil
+			}
+		}
+		if rec.Entry.Doubt != nil || g.now().After(until) {
+			return rec, busy(rec.Entry)
+		}
+		select {
+		case <-g.Clock.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return rec, busy(rec.Entry)
+		}
+	}
+}
+
+func busy(e request.Entry) error {
+	detail := "another write of the request has been sent and its end is not known yet"
+	if e.Doubt != nil {
+		detail = "a person must settle an earlier write first: " + e.Doubt.Reason
+	}
+	return &request.Error{Op: "replicate.settled", Kind: request.Busy, Request: e.ID, Detail: detail, Retry: 2 * time.Second}
+}
+
+// mayResolve reports whether an intent is ours to resolve: made by this process (which, being in the lane, is not at it any
+// more), by a former life of it, or by a replica whose lease is over.
+func (g *Engine) mayResolve(in *request.Intent) bool {
+	name, _, _ := strings.Cut(in.Replica, "/")
+	return name == g.Replica || g.now().After(in.Lease)
+}
+
+// look finds out, once, how the open intent of a record ended (protocol 2.4, 2.5), in its lane. The record returned has no
+// intent if that could be decided. With told the upstream has answered the call itself, so nothing can still happen: what is
+// not to be seen now was not done.
+func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collection, told bool) (store.Record, error) {
+	if c == nil {
+		return rec, &request.Error{Op: "replicate.resolve", Kind: request.Internal, Request: rec.Entry.ID, Detail: "its collection is no longer described"}
+	}
+	quiet := !told && g.now().After(g.quietAt(rec.Entry.Intent))
+	switch in := rec.Entry.Intent; {
+	case in.Kind == request.Create, in.Kind == request.Apply && rec.Entry.Local == "" && !in.Snapshot.Deleted:
+		return g.lookForCreated(ctx, rec, c, quiet, told)
+	case in.Kind == request.Apply:
+		return g.step(ctx, rec, Overtaken{Until: g.quietAt(in)})
+	case in.Kind == request.Delete:
+		return g.lookForDeleted(ctx, rec, c, quiet)
+	}
+	return g.lookForUpdated(ctx, rec, c, quiet)
+}
+
+// lookForCreated searches for a record by the external id that the create carried.
+func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profile.Collection, quiet, told bool) (store.Record, error) {
+	e := rec.Entry
+	call, ok := c.FindCall(e.ID)
+	if !ok {
+		if told || e.Doubt != nil {
+			return rec, nil
+		}
+		return g.step(ctx, rec, Doubted{Now: g.now(), Reason: "a create was sent and its answer was lost; the API has no " +
+			"external-id field to search by, so a person must say whether the record is there"})
+	}
+	ans, err := g.Upstream.Do(ctx, call, true)
+	if err != nil {
+		return rec, err
+	}
+	hits, err := c.Found(ans, e.ID)
+	if err != nil {
+		return rec, err
+	}
+	if len(hits) == 0 {
+		if quiet {
+			return g.step(ctx, rec, Failed{Now: g.now()})
+		}
+		return rec, nil
+	}
+	hit := hits[0]
+	record := hit.Record
+	if record == nil {
+		if record, _, err = g.read(ctx, c, hit.Local); err != nil {
+			return rec, err
+		}
+	}
+	fields, err := c.FromRecord(record)
+	if err != nil {
+		return rec, err
+	}
+	if e.Intent.Kind == request.Apply {
+		fields = e.Intent.Fields
+	}
+	after, err := g.step(ctx, rec, Landed{Local: hit.Local, Fields: fields, Status: c.Success(profile.Create), Now: g.now()})
+	if err == nil && len(hits) > 1 {
+		g.Log.Warn("several records carry one external id; the oldest is taken", logRequest(after.Entry)...)
+	}
+	return after, err
+}
+
+// lookForUpdated reads the record and compares. A record that is not what the write says, after its quiet time, was not
+// written by it; if it is not what it was either, somebody else changed it, and that is published as a version of its own.
+func (g *Engine) lookForUpdated(ctx context.Context, rec store.Record, c *profile.Collection, quiet bool) (store.Record, error) {
+	e := rec.Entry
+	in := e.Intent
+	record, etag, err := g.read(ctx, c, e.Local)
+	if request.KindOf(err) == request.NotFound && err != nil {
+		if !quiet {
+			return rec, err
+		}
+		return g.step(ctx, rec, Failed{Now: g.now()})
+	}
+	if err != nil {
+		return rec, err
+	}
+	got, err := c.FromRecord(record)
+	if err != nil {
+		return rec, err
+	}
+	done := len(profile.Diff(in.Fields, got)) == 0
+	if m, ok := c.Stamp(record); ok && !m.Version.IsZero() {
+		done = m.Version.Compare(in.Version) >= 0
+	} else if in.Kind == request.Replace {
+		done = done && len(profile.Diff(got, in.Fields)) == 0
+	}
+	switch {
+	case done:
+		return g.step(ctx, rec, Landed{Local: e.Local, Fields: got, ETag: etag, Status: c.Success(verb(in.Kind)), Now: g.now()})
+	case !quiet:
+		return rec, nil
+	case len(profile.Diff(e.Fields, got)) > 0 || len(profile.Diff(got, e.Fields)) > 0:
+		return g.step(ctx, rec, Landed{Local: e.Local, Fields: got, ETag: etag, Outcome: request.NotDone, Now: g.now()})
+	}
+	return g.step(ctx, rec, Failed{Now: g.now()})
+}
+
+// lookForDeleted reads the record: gone is done; one that carries another request's id is somebody else's under a used id.
+func (g *Engine) lookForDeleted(ctx context.Context, rec store.Record, c *profile.Collection, quiet bool) (store.Record, error) {
+	e := rec.Entry
+	record, _, err := g.read(ctx, c, e.Local)
+	if err != nil && request.KindOf(err) != request.NotFound {
+		return rec, err
+	}
+	gone := err != nil
+	if m, ok := c.Stamp(record); !gone && ok && m.Request != "" && m.Request != e.ID {
+		gone = true
+	}
+	switch {
+	case gone:
+		return g.step(ctx, rec, Landed{Status: c.Success(profile.Delete), Now: g.now()})
+	case quiet:
+		return g.step(ctx, rec, Failed{Now: g.now()})
+	}
+	return rec, nil
+}
+
+// repair ends the suspicion of a copy after its quiet time: the record is read and, if an overtaken call landed late, written again.
+func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collection) error {
+	e := rec.Entry
+	if e.Role == request.Copy && e.Local != "" {
+		record, _, err := g.read(ctx, c, e.Local)
+		if err != nil {
+			return err
+		}
+		got, err := c.FromRecord(record)
+		if err != nil {
+			return err
+		}
+		if len(profile.Diff(e.Fields, got)) > 0 {
+			m := profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}
+			call, err := c.UpdateCall(e.Local, e.Fields, m, "")
+			if err != nil {
+				return err
+			}
+			if _, err = g.Upstream.Do(ctx, call, true); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := g.step(ctx, rec, Quieted{Now: g.now()})
+	return err
+}

@@ -1,0 +1,34 @@
+package replicate
+
+import (
+	"context"
+	"sync"
+)
+
+// Start begins the background work: the sweep, which first resolves what a crash left behind, and a worker for each other
+// site. A write of a request that the sweep has not come to yet resolves that request itself.
+func (g *Engine) Start(ctx context.Context) {
+	g.started = g.now()
+	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { g.sweep(ctx) })
+	for _, w := range g.workers {
+		running.Go(func() { w.run(ctx) })
+	}
+	go func() { running.Wait(); close(g.done) }()
+}
+
+// Stop ends the background work and waits for what is under way, at most until ctx ends. Calling it twice, or without Start, is
+// harmless.
+func (g *Engine) Stop(ctx context.Context) error {
+	if g.stop == nil {
+		return nil
+	}
+	g.stop()
+	select {
+	case <-g.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

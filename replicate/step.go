@@ -1,0 +1,227 @@
+package replicate
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// Event is something that happened to a request at this site. The events carry the names of the protocol's transitions.
+type Event interface{ event() }
+
+// Begun: a write is about to touch the upstream (protocol U4, C1, S3). Its intent must be durable before it does.
+type Begun struct{ Intent request.Intent }
+
+// Landed: the upstream holds what the intent says (U7, C3, S5).
+type Landed struct {
+	Local  string
+	Fields request.Fields // the canonical fields of the record as the upstream now has it
+	ETag   string
+	Status int
+	// Outcome is how the write itself ended, Done when empty; NotDone when what landed is somebody else's change.
+	Outcome request.Outcome
+	Now     time.Time
+}
+
+// Failed: the intent certainly did not happen and will not (U6: refused, not sent, fenced, or quiet for T_q). Status is that of
+// the upstream's refusal, 0 when there was none. Vanished says that the copy's record is no longer there under its id.
+type Failed struct {
+	Status   int
+	Vanished bool
+	Now      time.Time
+}
+
+// Doubted: no means of the API can tell whether the intent happened; a person must.
+type Doubted struct {
+	Reason     string
+	Candidates []string
+	Now        time.Time
+}
+
+// Overtaken: an apply whose end is unknown is given up for a newer one. Its upstream call may still land until Until.
+type Overtaken struct{ Until time.Time }
+
+// Quieted: the time in which overtaken applies could land is over and the record was found, or made, right.
+type Quieted struct{ Now time.Time }
+
+// Taken: a process takes an intent up to resolve it, never to simply write: its own when the connection died (Sent is then when),
+// or that of a process that is gone.
+type Taken struct {
+	Replica string
+	Lease   time.Time
+	Sent    time.Time // zero: as it was
+}
+
+func (Begun) event()     {}
+func (Landed) event()    {}
+func (Failed) event()    {}
+func (Doubted) event()   {}
+func (Overtaken) event() {}
+func (Quieted) event()   {}
+func (Taken) event()     {}
+
+// opsKept is how many outcomes an entry remembers (protocol 1.1).
+const opsKept = 64
+
+// Step is the whole state machine of one request at one site: the entry before, what happened, the change to be made durable.
+// It reads no clock and does no I/O; an event that cannot happen in a state is an error and changes nothing.
+func Step(e request.Entry, ev Event) (store.Tx, error) {
+	switch ev := ev.(type) {
+	case Begun:
+		return begin(e, ev)
+	case Landed:
+		return land(e, ev)
+	case Failed:
+		return fail(e, ev)
+	case Doubted:
+		return doubt(e, ev)
+	case Overtaken:
+		return overtake(e, ev)
+	case Quieted:
+		e.Suspect = nil
+		return store.Tx{Entry: e, Now: ev.Now}, nil
+	case Taken:
+		if e.Intent == nil {
+			return store.Tx{}, fmt.Errorf("%s: nothing to take over", e.ID)
+		}
+		in := *e.Intent
+		in.Replica, in.Lease = ev.Replica, ev.Lease
+		if !ev.Sent.IsZero() {
+			in.Sent = ev.Sent
+		}
+		e.Intent = &in
+		return store.Tx{Entry: e}, nil
+	}
+	return store.Tx{}, fmt.Errorf("%s: unknown event %T", e.ID, ev)
+}
+
+func begin(e request.Entry, ev Begun) (store.Tx, error) {
+	in := ev.Intent
+	if e.Intent != nil {
+		return store.Tx{}, fmt.Errorf("%s: a %s is under way", e.ID, e.Intent.Kind)
+	}
+	switch {
+	case in.Kind == request.Apply && e.Role == request.Owner:
+		return store.Tx{}, fmt.Errorf("%s: the owner takes no copy", e.ID)
+	case in.Kind == request.Apply && !in.Version.After(e.Version):
+		return store.Tx{}, fmt.Errorf("%s: %s is not newer than %s", e.ID, in.Version.Mark(), e.Version.Mark())
+	case in.Kind == request.Apply && in.Version.Epoch.Compare(e.Fence) < 0:
+		return store.Tx{}, fmt.Errorf("%s: %s is below the fence", e.ID, in.Version.Mark())
+	case in.Kind == request.Create && e.Role != request.Creating:
+		return store.Tx{}, fmt.Errorf("%s: created already", e.ID)
+	case in.Kind != request.Apply && in.Kind != request.Create && e.Role != request.Owner:
+		return store.Tx{}, fmt.Errorf("%s: a %s may not write", e.ID, e.Role)
+	case in.Kind != request.Apply && in.Version.Epoch.Site == "":
+		return store.Tx{}, fmt.Errorf("%s: a write needs a version", e.ID)
+	}
+	e.Intent = &in
+	e.Doubt = nil
+	return store.Tx{Entry: e}, nil
+}
+
+func land(e request.Entry, ev Landed) (store.Tx, error) {
+	in := e.Intent
+	if in == nil {
+		return store.Tx{}, fmt.Errorf("%s: nothing was under way", e.ID)
+	}
+	tx := store.Tx{Now: ev.Now}
+	e.Intent, e.Doubt, e.Updated = nil, nil, ev.Now
+	old := e.Local
+	e.Version, e.ETag = in.Version, ev.ETag
+	if e.Version.Epoch.Compare(e.Fence) > 0 {
+		e.Fence = e.Version.Epoch
+	}
+	deleted := in.Kind == request.Delete || in.Snapshot != nil && in.Snapshot.Deleted
+	switch {
+	case deleted:
+		e.Role, e.Local, e.Fields, e.Suspect = request.Tombstone, "", nil, nil
+	case in.Kind == request.Apply:
+		e.Role, e.Local, e.Fields = request.Copy, ev.Local, ev.Fields
+	default:
+		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
+	}
+	if s := in.Snapshot; s != nil {
+		e.Owner, e.Origin, e.EnteredBy, e.Former = s.Owner, s.Origin, s.EnteredBy, s.Former
+		e.Locals = s.Locals
+		for site, local := range s.Locals {
+			if site != e.Version.Epoch.Site && local == "" {
+				continue
+			}
+			tx.Link = append(tx.Link, store.Link{Site: site, Local: local})
+		}
+		for _, op := range s.Ops {
+			e.Ops = remember(e.Ops, op)
+		}
+	} else {
+		e.Owner = e.Version.Epoch.Site
+		e.Ops = remember(e.Ops, request.Op{ID: in.Op, Kind: in.Kind, Version: in.Version, Outcome: cmp.Or(ev.Outcome, request.Done),
+			Status: ev.Status, At: ev.Now})
+		tx.Owe = in.Owe
+	}
+	self := store.Link{Site: selfOf(in, e), Local: e.Local}
+	if e.Local != "" && e.Local != old {
+		tx.Link = append(tx.Link, self)
+	}
+	if old != "" && old != e.Local {
+		tx.Unlink = append(tx.Unlink, store.Link{Site: self.Site, Local: old})
+	}
+	tx.Entry = e
+	return tx, nil
+}
+
+// selfOf is the site at which the intent ran: the owner's for its own writes; an apply names it, since the version cannot.
+func selfOf(in *request.Intent, e request.Entry) request.Site {
+	if in.Site != "" {
+		return in.Site
+	}
+	return e.Version.Epoch.Site
+}
+
+// fail clears the intent. A request that was never created is forgotten; nobody was promised anything.
+func fail(e request.Entry, ev Failed) (store.Tx, error) {
+	if e.Intent == nil {
+		return store.Tx{}, fmt.Errorf("%s: nothing was under way", e.ID)
+	}
+	tx := store.Tx{Forget: e.Version.IsZero(), Now: ev.Now}
+	if ev.Vanished && e.Local != "" {
+		tx.Unlink = []store.Link{{Site: selfOf(e.Intent, e), Local: e.Local}}
+		e.Local = ""
+	}
+	e.Intent, e.Doubt = nil, nil
+	tx.Entry = e
+	return tx, nil
+}
+
+func doubt(e request.Entry, ev Doubted) (store.Tx, error) {
+	if e.Intent == nil {
+		return store.Tx{}, fmt.Errorf("%s: nothing was under way", e.ID)
+	}
+	e.Doubt = &request.Doubt{Op: e.Intent.Op, Kind: e.Intent.Kind, Reason: ev.Reason, Since: ev.Now, Candidates: ev.Candidates}
+	return store.Tx{Entry: e, Now: ev.Now}, nil
+}
+
+func overtake(e request.Entry, ev Overtaken) (store.Tx, error) {
+	if e.Intent == nil || e.Intent.Kind != request.Apply {
+		return store.Tx{}, fmt.Errorf("%s: only an apply can be overtaken", e.ID)
+	}
+	e.Suspect = append(e.Suspect[:len(e.Suspect):len(e.Suspect)], request.Suspect{Token: e.Intent.Token, Until: ev.Until})
+	e.Intent, e.Doubt = nil, nil
+	return store.Tx{Entry: e}, nil
+}
+
+// remember appends an outcome, once, and keeps the newest.
+func remember(ops []request.Op, op request.Op) []request.Op {
+	for _, o := range ops {
+		if o.ID == op.ID {
+			return ops
+		}
+	}
+	ops = append(ops[:len(ops):len(ops)], op)
+	if len(ops) > opsKept {
+		ops = ops[len(ops)-opsKept:]
+	}
+	return ops
+}

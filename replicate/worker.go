@@ -1,0 +1,240 @@
+package replicate
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// worker brings what one site is owed to it. Each site has its own, so that one that fails holds up no other.
+type worker struct {
+	g    *Engine
+	site request.Site
+	wake chan struct{} // holds at most one wish to look again
+}
+
+const (
+	// pollEvery is how often a worker looks for deliveries that came due by time, or by another replica.
+	pollEvery = time.Second
+	// lease is how long a batch may take before its deliveries are due again.
+	lease = 90 * time.Second
+	// pauseMost bounds the pause of a lane whose destination fails.
+	pauseMost = 5 * time.Second
+)
+
+func newWorker(g *Engine, site request.Site) *worker {
+	return &worker{g: g, site: site, wake: make(chan struct{}, 1)}
+}
+
+// nudge makes the worker of a site look at once.
+func (g *Engine) nudge(site request.Site) {
+	if w := g.workers[site]; w != nil {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Up tells the engine that a peer answers again: what it is owed need not wait for a pause to end.
+func (g *Engine) Up(site request.Site) { g.nudge(site) }
+
+// run claims and sends until ctx ends. At most Options.Deliver batches are on their way at a time.
+func (w *worker) run(ctx context.Context) {
+	var sent sync.WaitGroup
+	defer sent.Wait()
+	slots := make(chan struct{}, w.g.Deliver)
+	failures := &pause{}
+	for ctx.Err() == nil {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		batch := w.claim(ctx, failures)
+		if len(batch) == 0 {
+			<-slots
+			w.wait(ctx, failures.next(w.g.now()))
+			continue
+		}
+		sent.Go(func() {
+			defer func() { <-slots }()
+			failures.note(w.send(ctx, batch), w.g.now())
+		})
+	}
+}
+
+// claim takes what is due, unless the destination's breaker is open or its lane pauses: then no attempt is spent.
+func (w *worker) claim(ctx context.Context, failures *pause) []store.Claimed {
+	if failures.next(w.g.now()) > 0 || !w.g.Peers.Ready(w.site) {
+		return nil
+	}
+	batch, err := w.g.Queue.Claim(ctx, store.Claim{Site: w.site, Now: w.g.now(), Limit: w.g.Batch, Lease: lease})
+	if err != nil && ctx.Err() == nil {
+		w.g.Log.Warn("claiming deliveries", zap.String("site", string(w.site)), zap.Error(err))
+	}
+	return batch
+}
+
+// wait returns when there may be something to do.
+func (w *worker) wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		d = pollEvery
+	}
+	select {
+	case <-w.wake:
+	case <-w.g.Clock.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// send delivers a batch and settles each delivery as its acknowledgement comes. It reports whether the destination is to blame.
+func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
+	g := w.g
+	open := make(map[request.ID]store.Claimed, len(batch))
+	shots := make([]request.Snapshot, len(batch))
+	for i, d := range batch {
+		open[d.Request] = d
+		shots[i] = d.Entry.Snapshot()
+		shots[i].Mode = d.Mode
+		shots[i].Ops = since(d.Entry.Ops, d.Acked)
+		shots[i].Keep = shots[i].Deleted && g.OnDelete == "keep"
+	}
+	settle := newSettler(g, w.site)
+	down := 0
+	err := g.Peers.Deliver(ctx, w.site, shots, func(a peer.Ack) {
+		d, ok := open[a.Request]
+		if !ok {
+			return
+		}
+		delete(open, a.Request)
+		s := Judge(d, a, g.now(), rand.Float64())
+		if a.State == peer.Unavailable {
+			down++
+		}
+		settle.add(d, s)
+	})
+	cause := "the peer did not come to it"
+	if err != nil {
+		cause = err.Error()
+	}
+	for _, d := range open {
+		settle.add(d, unsent(d, cause, g.now()))
+	}
+	settle.flush()
+	if err != nil && ctx.Err() == nil {
+		g.Log.Info("a batch was not delivered", zap.String("site", string(w.site)), zap.Int("deliveries", len(open)), zap.Error(err))
+	}
+	return err != nil || down == len(batch)
+}
+
+// since lists the outcomes that a copy at version v has not seen.
+func since(ops []request.Op, v request.Version) []request.Op {
+	for i := range ops {
+		if ops[i].Version.After(v) {
+			return ops[i:]
+		}
+	}
+	return nil
+}
+
+// settler writes settlements in batches: while one is being written the next collects.
+type settler struct {
+	g    *Engine
+	site request.Site
+	in   chan settled
+	done chan struct{}
+}
+
+type settled struct {
+	d store.Claimed
+	s store.Settlement
+}
+
+func newSettler(g *Engine, site request.Site) *settler {
+	s := &settler{g: g, site: site, in: make(chan settled, 64), done: make(chan struct{})}
+	go s.loop()
+	return s
+}
+
+func (s *settler) add(d store.Claimed, x store.Settlement) { s.in <- settled{d, x} }
+
+func (s *settler) flush() { close(s.in); <-s.done }
+
+func (s *settler) loop() {
+	defer close(s.done)
+	for first := range s.in {
+		batch := []settled{first}
+		for more := true; more && len(batch) < 64; {
+			select {
+			case x, ok := <-s.in:
+				if more = ok; ok {
+					batch = append(batch, x)
+				}
+			default:
+				more = false
+			}
+		}
+		s.write(batch)
+	}
+}
+
+func (s *settler) write(batch []settled) {
+	list := make([]store.Settlement, len(batch))
+	for i := range batch {
+		list[i] = batch[i].s
+	}
+	// A settlement must survive the end of the process's own context: what was confirmed is confirmed.
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	if err := s.g.Queue.Settle(ctx, list); err != nil {
+		s.g.Log.Warn("settling deliveries; they will be sent again", zap.String("site", string(s.site)), zap.Error(err))
+		return
+	}
+	for _, x := range batch {
+		s.g.Meter.Attempted(s.site, x.s.State)
+		if x.s.State == request.Delivered {
+			s.g.Meter.Delivered(s.site, x.s.Now.Sub(x.d.Since))
+		} else if x.s.State == request.Parked {
+			s.g.Log.Warn("a delivery is parked and needs a person", append(logRequest(x.d.Entry),
+				zap.String("site", string(s.site)), zap.String("cause", x.s.Cause))...)
+		}
+		s.g.waiters.wake(x.d.Request)
+	}
+}
+
+// pause is the backoff of a lane whose destination fails as a whole.
+type pause struct {
+	mu    sync.Mutex
+	fails int
+	until time.Time
+}
+
+func (p *pause) note(failed bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !failed {
+		p.fails, p.until = 0, time.Time{}
+		return
+	}
+	p.fails++
+	d := min(100*time.Millisecond<<min(p.fails-1, 6), pauseMost)
+	p.until = now.Add(d/2 + rand.N(d/2))
+}
+
+// next is how long the lane still pauses.
+func (p *pause) next(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.until.IsZero() {
+		return 0
+	}
+	return max(p.until.Sub(now), 0)
+}

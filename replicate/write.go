@@ -1,0 +1,289 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// Write runs one write of a client of this site: it finds the request, and then runs the write here, if this site owns it, or
+// at its owner. The result holds what the client is told in its own API's shape, also when the upstream refused. An error of
+// Kind Doubtful carries the operation under which the outcome can be followed; with every other error nothing happened.
+func (g *Engine) Write(ctx context.Context, w request.Write) (request.Result, error) {
+	if w.Op == "" {
+		w.Op = string(request.NewID(g.now()))
+	}
+	if w.Entry == "" {
+		w.Entry = g.Self
+	}
+	if w.Key != "" {
+		return g.keyed(ctx, w)
+	}
+	return g.run(ctx, w)
+}
+
+func (g *Engine) run(ctx context.Context, w request.Write) (request.Result, error) {
+	c, err := g.collection(w.Collection)
+	if err != nil {
+		return request.Result{}, err
+	}
+	if w.Kind == request.Create {
+		return g.create(ctx, c, w)
+	}
+	rec, err := g.locate(ctx, w.Collection, w.Local)
+	if request.KindOf(err) == request.NotFound {
+		return g.unknownRecord(ctx, c, w)
+	}
+	if err != nil {
+		return request.Result{}, err
+	}
+	w.Request = rec.Entry.ID
+	if w.Call, err = retarget(c, w, rec.Entry.Local); err != nil {
+		return request.Result{}, err
+	}
+	return g.change(ctx, c, w)
+}
+
+// keyed runs a write under its Idempotency-Key: once, whoever asks and however often. Concurrent ones wait for the first.
+func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, error) {
+	leave, err := g.lanes.enter(ctx, "key:"+w.Key)
+	if err != nil {
+		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.KeyBusy, Err: err, Retry: time.Second,
+			Detail: "a call with the same Idempotency-Key is still being worked on; repeat it later"}
+	}
+	defer leave()
+	now := g.now()
+	k, fresh, err := g.Notes.Reserve(ctx, request.Key{Hash: w.Key, Digest: w.Digest, Op: w.Op, Request: request.NewID(now),
+		Expires: now.Add(keyLife)})
+	if err != nil {
+		return request.Result{}, storeError("replicate.Reserve", "", err)
+	}
+	if k.Digest != w.Digest {
+		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.KeyReused,
+			Detail: "this Idempotency-Key came with another call before; use a new key for a new call"}
+	}
+	if k.Answer != nil {
+		return g.replayKey(ctx, k)
+	}
+	w.Op = k.Op
+	if w.Kind == request.Create {
+		w.Request = k.Request
+	}
+	res, err := g.run(ctx, w)
+	dctx, cancel := detached(ctx, storeTimeout)
+	defer cancel()
+	switch {
+	case err == nil && res.Answer != nil:
+		k.Answer, k.Version, k.Request = res.Answer, res.Version, res.Entry.ID
+		// The write is done and its operation id is in the ledger: if this note is lost, a repeat still finds the outcome.
+		_ = g.Notes.Keep(dctx, k)
+	case fresh && request.KindOf(err) != request.Doubtful:
+		_ = g.Notes.Release(dctx, k.Hash)
+	}
+	return res, err
+}
+
+// keyLife is how long an Idempotency-Key is remembered (spec, appendix C).
+const keyLife = 24 * time.Hour
+
+func (g *Engine) replayKey(ctx context.Context, k request.Key) (request.Result, error) {
+	res := request.Result{Answer: k.Answer, Version: k.Version, Op: k.Op, Replayed: true}
+	rec, err := g.Ledger.Read(ctx, k.Request)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return res, storeError("replicate.Read", k.Request, err)
+	}
+	res.Entry, res.Copies = rec.Entry, rec.Holders
+	return res, nil
+}
+
+// change runs a write of a known request.
+func (g *Engine) change(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
+	leave, err := g.lanes.enter(ctx, string(w.Request))
+	if err != nil {
+		return request.Result{}, err
+	}
+	rec, err := g.settled(ctx, w.Request)
+	if err == nil && rec.Entry.Role == request.Owner {
+		defer leave()
+		return g.own(ctx, rec, c, w)
+	}
+	leave()
+	if err != nil {
+		return request.Result{}, err
+	}
+	switch rec.Entry.Role {
+	case request.Copy:
+		return g.forward(ctx, rec, c, w)
+	case request.Tombstone:
+		return request.Result{Entry: rec.Entry}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request,
+			Detail: "the request was deleted in version " + rec.Entry.Version.String()}
+	}
+	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,
+		Detail: "the request is " + string(rec.Entry.Role) + " at this site; repeat in a moment"}
+}
+
+// own runs an update, replacement or deletion at the owner, in the request's lane (protocol 2.2).
+func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write) (request.Result, error) {
+	e := rec.Entry
+	if op, ok := e.FindOp(w.Op); ok && op.Outcome == request.Done {
+		return g.replayOp(ctx, rec, c, op)
+	}
+	if w.IfMatch != nil && !slices.Contains(w.IfMatch, e.Version.String()) && !slices.Contains(w.IfMatch, "*") {
+		return request.Result{Entry: e, Copies: rec.Holders}, &request.Error{Op: "replicate.Write", Kind: request.Precondition,
+			Request: e.ID, Detail: "the request is at version " + e.Version.String()}
+	}
+	next := e.Version.Next()
+	routes, debts := g.decide(w, e, routing.Update)
+	in := request.Intent{
+		Kind: w.Kind, Op: w.Op, Version: next, Fields: w.Fields, Token: rec.Rev + 1, Owe: append(remind(rec.Holders), debts...),
+	}
+	for _, f := range w.Fields {
+		if v, ok := e.Fields.Get(f.Name); ok {
+			in.Pre = append(in.Pre, request.Field{Name: f.Name, Value: v})
+		}
+	}
+	marks := profile.Marks{Request: e.ID, Version: next, Owner: g.Self, State: string(request.Owner)}
+	call, err := g.ownCall(ctx, rec, c, w, marks)
+	if err != nil {
+		return request.Result{}, err
+	}
+	rec, err = g.begin(ctx, rec, in)
+	if err != nil {
+		return request.Result{}, err
+	}
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, w.Call == nil)
+	res, err := g.conclude(ctx, rec, c, ans, err)
+	res.Op, res.Routes = w.Op, append(w.Routes, routes...)
+	return res, err
+}
+
+// ownCall is the call that makes an update, replacement or deletion at the owner: the client's own, with the marks spliced in,
+// or for a write that came from a peer one in the gateway's name.
+func (g *Engine) ownCall(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write, m profile.Marks) (request.Call, error) {
+	e := rec.Entry
+	if w.Call != nil {
+		call := *w.Call
+		if w.Kind == request.Delete {
+			return call, nil
+		}
+		body, err := c.Splice(verb(w.Kind), call.Body, m, true)
+		call.Body = body
+		return call, err
+	}
+	switch w.Kind {
+	case request.Delete:
+		return c.DeleteCall(e.Local), nil
+	case request.Replace:
+		return g.replacement(ctx, c, e, w.Fields, e.Fields.Missing(w.Fields), m)
+	}
+	return c.UpdateCall(e.Local, w.Fields, m, e.ETag)
+}
+
+// replacement makes a record exactly f, keeping what belongs to the site alone. An API without a full update gets a merge in
+// which the fields that go away are null.
+func (g *Engine) replacement(ctx context.Context, c *profile.Collection, e request.Entry, f request.Fields, gone []string, m profile.Marks) (request.Call, error) {
+	if len(gone) > 0 && c.CanReplace() {
+		ans, err := g.Upstream.Do(ctx, c.ReadCall(e.Local), true)
+		if err != nil {
+			return request.Call{}, &request.Error{Op: "replicate.read", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
+		}
+		if current, ok := c.Answered(ans, e.Local); ok {
+			return c.ReplaceCall(e.Local, f, current, m, e.ETag)
+		}
+	}
+	for _, name := range gone {
+		f = f.With(name, []byte("null"))
+	}
+	return c.UpdateCall(e.Local, f, m, e.ETag)
+}
+
+// begin makes the intent durable. From here to its end exactly one process may touch the record in the upstream.
+func (g *Engine) begin(ctx context.Context, rec store.Record, in request.Intent) (store.Record, error) {
+	now := g.now()
+	in.Site, in.Replica, in.Sent, in.Lease = g.Self, g.me(), now, now.Add(g.Profile.Timeout+storeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return g.step(ctx, rec, Begun{in})
+}
+
+// me names this process in intents: the replica, and the boot that tells its former lives apart.
+func (g *Engine) me() string { return g.Replica + "/" + g.Boot }
+
+// decide asks the routes. It returns the names of those that fired and the holders they add.
+func (g *Engine) decide(w request.Write, e request.Entry, ev routing.Event) (fired []string, debts []request.Debt) {
+	in := routing.Input{Event: ev, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: e.Origin,
+		EnteredBy: w.EnteredBy, Now: g.now()}
+	switch {
+	case ev == routing.Update && w.Kind == request.Delete:
+		in.Event, in.Old, in.New = routing.Delete, e.Fields, e.Fields
+	case w.Kind == request.Update:
+		in.Old, in.New = e.Fields, e.Fields.Merge(w.Fields)
+	case w.Kind == request.Replace:
+		in.Old, in.New = e.Fields, w.Fields
+	default:
+		in.New = w.Fields
+	}
+	d := g.router().Decide(in)
+	g.reportRoutes(d)
+	return copyDebts(d)
+}
+
+func (g *Engine) reportRoutes(d routing.Decision) {
+	for _, e := range d.Errors {
+		g.Meter.RouteFailed(e.Route)
+	}
+}
+
+func copyDebts(d routing.Decision) (fired []string, debts []request.Debt) {
+	for _, t := range d.Copies {
+		fired = append(fired, t.Route.Name)
+		for _, s := range t.To {
+			debts = append(debts, request.Debt{Site: s, Mode: t.Action.Mode, Route: t.Route.Name, Pool: t.Action.Pool})
+		}
+	}
+	return fired, debts
+}
+
+// remind lists the holders a request already has: each is behind as soon as the write is recorded.
+func remind(holders []request.Delivery) []request.Debt {
+	out := make([]request.Debt, 0, len(holders)+2)
+	for _, h := range holders {
+		out = append(out, request.Debt{Site: h.Site, Mode: h.Mode, Route: h.Route, Pool: h.Pool})
+	}
+	return out
+}
+
+func verb(k request.Kind) profile.Verb {
+	return profile.Verb(k)
+}
+
+// retarget points the client's call at the record's id at this site when it was addressed by another site's.
+func retarget(c *profile.Collection, w request.Write, local string) (*request.Call, error) {
+	if w.Call == nil || w.Local == local || local == "" {
+		return w.Call, nil
+	}
+	call := *w.Call
+	path := c.ReadCall(local).Target
+	switch w.Kind {
+	case request.Delete:
+		path = c.DeleteCall(local).Target
+	case request.Update, request.Replace:
+		u, err := c.UpdateCall(local, nil, profile.Marks{}, "")
+		if err != nil {
+			return nil, err
+		}
+		path = u.Target
+	}
+	if _, query, ok := strings.Cut(call.Target, "?"); ok {
+		path += "?" + query
+	}
+	call.Target = path
+	return &call, nil
+}
