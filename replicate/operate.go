@@ -154,8 +154,7 @@ func (g *Engine) Adopt(ctx context.Context, id request.ID, local string) error {
 			return err
 		}
 		if rec.Entry.Intent.Kind == request.Apply {
-			// The copy may hold something else than its owner published: it is made right by the next delivery.
-			_, err = g.step(ctx, rec, Landed{Local: local, Fields: fields, ETag: etag, Now: g.now()})
+			_, err = g.step(ctx, rec, Named{Local: local, Now: g.now()})
 			return err
 		}
 		_, err = g.step(ctx, rec, Landed{Local: local, Fields: fields, ETag: etag, Status: c.Success(profile.Create), Now: g.now()})

@@ -44,6 +44,12 @@ type Doubted struct {
 // Overtaken: an apply whose end is unknown is given up for a newer one. Its upstream call may still land until Until.
 type Overtaken struct{ Until time.Time }
 
+// Named: a person says under which local id the copy's record is. What it holds is made right by the next delivery.
+type Named struct {
+	Local string
+	Now   time.Time
+}
+
 // Quieted: the time in which overtaken applies could land is over and the record was found, or made, right.
 type Quieted struct{ Now time.Time }
 
@@ -62,6 +68,7 @@ func (Doubted) event()   {}
 func (Overtaken) event() {}
 func (Quieted) event()   {}
 func (Taken) event()     {}
+func (Named) event()     {}
 
 // opsKept is how many outcomes an entry remembers (protocol 1.1).
 const opsKept = 64
@@ -80,6 +87,8 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 		return doubt(e, ev)
 	case Overtaken:
 		return overtake(e, ev)
+	case Named:
+		return name(e, ev)
 	case Quieted:
 		e.Suspect = nil
 		return store.Tx{Entry: e, Now: ev.Now}, nil
@@ -201,6 +210,16 @@ func doubt(e request.Entry, ev Doubted) (store.Tx, error) {
 	}
 	e.Doubt = &request.Doubt{Op: e.Intent.Op, Kind: e.Intent.Kind, Reason: ev.Reason, Since: ev.Now, Candidates: ev.Candidates}
 	return store.Tx{Entry: e, Now: ev.Now}, nil
+}
+
+func name(e request.Entry, ev Named) (store.Tx, error) {
+	if e.Intent == nil || e.Intent.Kind != request.Apply {
+		return store.Tx{}, fmt.Errorf("%s: no copy is being made", e.ID)
+	}
+	e.Local = ev.Local
+	link := []store.Link{{Site: selfOf(e.Intent, e), Local: ev.Local}}
+	e.Intent, e.Doubt = nil, nil
+	return store.Tx{Entry: e, Link: link, Now: ev.Now}, nil
 }
 
 func overtake(e request.Entry, ev Overtaken) (store.Tx, error) {
