@@ -1,0 +1,366 @@
+// Package memory is a store that forgets everything when the process ends: for tests and simulations of many gateways in one
+// process. It keeps the whole contract of package store but durability.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// Store is the store. Its zero value is empty and ready.
+type Store struct {
+	mu      sync.Mutex
+	entries map[request.ID]row
+	links   map[link]request.ID
+	holders map[holder]held
+	keys    map[string]request.Key
+	ops     map[string]request.Operation
+	tokens  int
+	// Now tells when keys expire; nil is time.Now.
+	Now func() time.Time
+}
+
+type row struct {
+	entry request.Entry
+	rev   uint64
+}
+
+type link struct {
+	collection string
+	store.Link
+}
+
+type holder struct {
+	id   request.ID
+	site request.Site
+}
+
+// held is a holder row with its lease.
+type held struct {
+	request.Delivery
+	token string
+	until time.Time
+}
+
+var _ store.Store = (*Store)(nil)
+
+func (s *Store) lock() func() {
+	s.mu.Lock()
+	if s.entries == nil {
+		s.entries, s.links, s.holders = map[request.ID]row{}, map[link]request.ID{}, map[holder]held{}
+		s.keys, s.ops = map[string]request.Key{}, map[string]request.Operation{}
+	}
+	return s.mu.Unlock
+}
+
+// Read returns one record.
+func (s *Store) Read(_ context.Context, id request.ID) (store.Record, error) {
+	defer s.lock()()
+	return s.record(id)
+}
+
+func (s *Store) record(id request.ID) (store.Record, error) {
+	r, ok := s.entries[id]
+	if !ok {
+		return store.Record{}, store.ErrNotFound
+	}
+	rec := store.Record{Entry: r.entry, Rev: r.rev}
+	for k, h := range s.holders {
+		if k.id == id {
+			rec.Holders = append(rec.Holders, h.Delivery)
+		}
+	}
+	slices.SortFunc(rec.Holders, func(a, b request.Delivery) int { return cmp.Compare(a.Site, b.Site) })
+	return rec, nil
+}
+
+// Lookup finds a record by a site's local id.
+func (s *Store) Lookup(_ context.Context, collection string, l store.Link) (store.Record, error) {
+	defer s.lock()()
+	id, ok := s.links[link{collection, l}]
+	if !ok {
+		return store.Record{}, store.ErrNotFound
+	}
+	return s.record(id)
+}
+
+// Commit applies tx if the entry has not changed since.
+func (s *Store) Commit(_ context.Context, tx store.Tx) (uint64, error) {
+	defer s.lock()()
+	id := tx.Entry.ID
+	if s.entries[id].rev != tx.Rev {
+		return 0, store.ErrConflict
+	}
+	for _, l := range tx.Unlink {
+		if k := (link{tx.Entry.Collection, l}); s.links[k] == id {
+			delete(s.links, k)
+		}
+	}
+	for _, l := range tx.Link {
+		s.links[link{tx.Entry.Collection, l}] = id
+	}
+	for _, site := range tx.Drop {
+		delete(s.holders, holder{id, site})
+	}
+	if tx.Forget {
+		delete(s.entries, id)
+		for k := range s.holders {
+			if k.id == id {
+				delete(s.holders, k)
+			}
+		}
+		return tx.Rev + 1, nil
+	}
+	s.entries[id] = row{tx.Entry, tx.Rev + 1}
+	for _, d := range tx.Owe {
+		s.owe(tx, d)
+	}
+	return tx.Rev + 1, nil
+}
+
+func (s *Store) owe(tx store.Tx, d request.Debt) {
+	k := holder{tx.Entry.ID, d.Site}
+	h, known := s.holders[k]
+	if !known {
+		h.Delivery = request.Delivery{Request: k.id, Site: k.site, Mode: d.Mode, Route: d.Route, Pool: d.Pool}
+	}
+	if h.State == "" || h.State == request.Delivered || h.State == request.Cancelled {
+		h.Since, h.Attempts = tx.Now, 0
+	}
+	h.Owed, h.Cause = tx.Entry.Version, ""
+	if h.State != request.InFlight {
+		h.State, h.Due = request.Pending, tx.Now
+	}
+	s.holders[k] = h
+}
+
+// Intents lists requests with an open intent or a suspect.
+func (s *Store) Intents(_ context.Context, after request.ID, limit int) ([]request.ID, error) {
+	defer s.lock()()
+	var out []request.ID
+	for id, r := range s.entries {
+		if id > after && (r.entry.Intent != nil || len(r.entry.Suspect) > 0) {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(limit, len(out))], nil
+}
+
+// Entries lists records in order of id.
+func (s *Store) Entries(_ context.Context, after request.ID, limit int) ([]store.Record, error) {
+	defer s.lock()()
+	var ids []request.ID
+	for id := range s.entries {
+		if id > after {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	var out []store.Record
+	for _, id := range ids[:min(limit, len(ids))] {
+		rec, _ := s.record(id)
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+// Claim leases what is due.
+func (s *Store) Claim(_ context.Context, c store.Claim) ([]store.Claimed, error) {
+	defer s.lock()()
+	var due []held
+	for k, h := range s.holders {
+		ready := (h.State == request.Pending || h.State == request.Waiting) && !h.Due.After(c.Now) ||
+			h.State == request.InFlight && !h.until.After(c.Now)
+		if k.site == c.Site && ready {
+			due = append(due, h)
+		}
+	}
+	slices.SortFunc(due, func(a, b held) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Request, b.Request)) })
+	var out []store.Claimed
+	for _, h := range due[:min(c.Limit, len(due))] {
+		s.tokens++
+		h.State, h.token, h.until = request.InFlight, fmt.Sprint(s.tokens), c.Now.Add(c.Lease)
+		s.holders[holder{h.Request, h.Site}] = h
+		out = append(out, store.Claimed{Delivery: h.Delivery, Entry: s.entries[h.Request].entry, Token: h.token})
+	}
+	return out, nil
+}
+
+// Settle records ends of attempts.
+func (s *Store) Settle(_ context.Context, list []store.Settlement) error {
+	defer s.lock()()
+	for _, x := range list {
+		k := holder{x.Request, x.Site}
+		h, ok := s.holders[k]
+		if !ok {
+			continue
+		}
+		s.holders[k] = settle(h, x)
+	}
+	return nil
+}
+
+// settle is the rule of store.Settlement for one holder.
+func settle(h held, x store.Settlement) held {
+	flying := h.State == request.InFlight
+	if x.Token == store.Operator {
+		if h.Owed == x.Owed {
+			h.State, h.Due, h.Cause, h.Attempts, h.token = x.State, x.Due, x.Cause, x.Attempts, ""
+		}
+		return h
+	}
+	if x.Token != "" && (!flying || h.token != x.Token) {
+		return h
+	}
+	if x.Acked.After(h.Acked) {
+		h.Acked, h.Last = x.Acked, x.Now
+	}
+	if x.Local != "" {
+		h.Local = x.Local
+	}
+	caughtUp := !h.Acked.IsZero() && !h.Owed.After(h.Acked)
+	switch {
+	case x.Token == "":
+		if caughtUp && !flying {
+			h.State, h.Attempts, h.Cause = request.Delivered, 0, ""
+		}
+	case caughtUp && x.State != request.Parked:
+		h.State, h.Attempts, h.Cause = request.Delivered, 0, ""
+	case h.Owed != x.Owed:
+		h.State, h.Due, h.Attempts, h.Cause = request.Pending, x.Now, x.Attempts, ""
+	default:
+		h.State, h.Due, h.Attempts, h.Cause = x.State, x.Due, x.Attempts, x.Cause
+	}
+	if x.Token != "" {
+		h.token = ""
+	}
+	return h
+}
+
+// Deliveries lists holders for people.
+func (s *Store) Deliveries(_ context.Context, f store.Filter) ([]request.Delivery, string, error) {
+	defer s.lock()()
+	var out []request.Delivery
+	for _, h := range s.holders {
+		key := string(h.Request) + "/" + string(h.Site)
+		switch {
+		case f.Site != "" && h.Site != f.Site, f.State != "" && h.State != f.State, f.Request != "" && h.Request != f.Request,
+			key <= f.After, f.State == "" && f.Request == "" && h.State == request.Delivered:
+			continue
+		}
+		out = append(out, h.Delivery)
+	}
+	slices.SortFunc(out, func(a, b request.Delivery) int {
+		return strings.Compare(string(a.Request)+"/"+string(a.Site), string(b.Request)+"/"+string(b.Site))
+	})
+	limit := cmp.Or(f.Limit, 1000)
+	if len(out) <= limit {
+		return out, "", nil
+	}
+	out = out[:limit]
+	last := out[limit-1]
+	return out, string(last.Request) + "/" + string(last.Site), nil
+}
+
+// Backlog counts what is owed.
+func (s *Store) Backlog(context.Context) ([]store.Backlog, error) {
+	defer s.lock()()
+	sums := map[request.Site]*store.Backlog{}
+	for _, h := range s.holders {
+		b := sums[h.Site]
+		if b == nil {
+			b = &store.Backlog{Site: h.Site}
+			sums[h.Site] = b
+		}
+		switch h.State {
+		case request.Pending:
+			b.Pending++
+		case request.InFlight:
+			b.InFlight++
+		case request.Waiting:
+			b.Waiting++
+		case request.Parked:
+			b.Parked++
+			continue
+		default:
+			continue
+		}
+		if b.Oldest.IsZero() || h.Since.Before(b.Oldest) {
+			b.Oldest = h.Since
+		}
+	}
+	var out []store.Backlog
+	for _, b := range sums {
+		if b.Pending+b.InFlight+b.Waiting+b.Parked > 0 {
+			out = append(out, *b)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Backlog) int { return cmp.Compare(a.Site, b.Site) })
+	return out, nil
+}
+
+func (s *Store) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+// Reserve stores a key unless it is known.
+func (s *Store) Reserve(_ context.Context, k request.Key) (request.Key, bool, error) {
+	defer s.lock()()
+	if old, ok := s.keys[k.Hash]; ok && old.Expires.After(s.now()) {
+		return old, false, nil
+	}
+	s.keys[k.Hash] = k
+	return k, true, nil
+}
+
+// Keep replaces a key.
+func (s *Store) Keep(_ context.Context, k request.Key) error {
+	defer s.lock()()
+	s.keys[k.Hash] = k
+	return nil
+}
+
+// Release forgets a key.
+func (s *Store) Release(_ context.Context, hash string) error {
+	defer s.lock()()
+	delete(s.keys, hash)
+	return nil
+}
+
+// PutOperation keeps an operation.
+func (s *Store) PutOperation(_ context.Context, op request.Operation) error {
+	defer s.lock()()
+	s.ops[op.ID] = op
+	return nil
+}
+
+// Operation returns a kept operation.
+func (s *Store) Operation(_ context.Context, id string) (request.Operation, error) {
+	defer s.lock()()
+	op, ok := s.ops[id]
+	if !ok {
+		return op, store.ErrNotFound
+	}
+	return op, nil
+}
+
+// Warnings says what this store is.
+func (s *Store) Warnings() []string { return []string{"the store is in memory: a restart forgets everything"} }
+
+// Ping always answers.
+func (s *Store) Ping(context.Context) error { return nil }
+
+// Close does nothing.
+func (s *Store) Close() error { return nil }
