@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
@@ -59,6 +60,9 @@ func inOrder(order, names []string) []string {
 // createHere creates a request of which this site is the owner, in its lane (protocol 2.3). Intended is the owner that a
 // route wanted and that could not be reached.
 func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w request.Write, intended request.Site) (request.Result, error) {
+	if intended != "" { // until it can own the request it has a copy, as soon as it can be reached
+		w.Owe = append(w.Owe, request.Debt{Site: intended})
+	}
 	now := g.now()
 	first := request.First(g.Self)
 	marks := profile.Marks{Request: w.Request, Version: first, Owner: g.Self, State: string(request.Owner)}
@@ -100,25 +104,22 @@ func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w r
 		return g.createHere(ctx, c, w, to)
 	}
 	reply, err := g.ask(ctx, to, fw)
-	switch request.KindOf(err) {
-	case request.NotSent, request.OwnerUnreachable, request.Unavailable, request.StoreDown, request.Busy:
-		if err == nil {
-			break
-		}
-		if t.Action.Unreachable == "refuse" {
+	switch kind := request.KindOf(err); {
+	case err == nil:
+	case kind == request.Doubtful:
+		return g.followLater(ctx, fw, to, err)
+	case kind == request.NotSent, kind == request.OwnerUnreachable, kind == request.Unavailable, kind == request.StoreDown:
+		if w.Again || t.Action.Unreachable == "refuse" { // what an earlier attempt made there must not be made here too
 			return request.Result{}, unreachable(w.Request, to, err)
 		}
 		return g.createHere(ctx, c, w, to)
-	case request.Doubtful:
-		return g.followLater(ctx, fw, to, err)
-	}
-	if err != nil {
+	default:
 		return request.Result{}, err
 	}
 	if reply.Answer != nil {
 		return request.Result{Answer: reply.Answer, Op: w.Op}, nil // the owner's API refused it; nothing exists anywhere
 	}
-	res := g.adoptCopy(ctx, c, reply, request.Create)
+	res := g.adoptCopy(ctx, c, reply, request.Create, g.takeInLane)
 	res.Op, res.Routes = w.Op, append(w.Routes, reply.Routes...)
 	return res, nil
 }
@@ -157,20 +158,23 @@ func (g *Engine) ask(ctx context.Context, to request.Site, w request.Write) (pee
 	return g.Peers.Write(ctx, to, w)
 }
 
+// taker brings a copy to a snapshot, taking the request's lane or being in it.
+type taker func(context.Context, *profile.Collection, request.Snapshot) taken
+
 // adoptCopy brings this site's copy to the state in the owner's reply and answers in this site's shape.
-func (g *Engine) adoptCopy(ctx context.Context, c *profile.Collection, reply peerReply, kind request.Kind) request.Result {
+func (g *Engine) adoptCopy(ctx context.Context, c *profile.Collection, reply peerReply, kind request.Kind, take taker) request.Result {
 	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
-	done := g.take(dctx, c, reply.Snapshot)
+	done := take(dctx, c, reply.Snapshot)
 	res := request.Result{Entry: done.rec.Entry, Version: reply.Version, Replayed: reply.Replayed, Copies: g.withSelf(reply.Copies, done)}
 	if done.rec.Entry.ID == "" || done.rec.Entry.Version.IsZero() {
 		res.Entry = entryOf(reply.Snapshot)
 	}
-	if done.ans != nil && done.matches(kind) {
-		res.Answer = done.ans
-		return res
-	}
-	if done.rec.Entry.Local != "" || kind == request.Delete {
+	if done.ack.State == peer.Delivered {
+		if done.ans != nil && done.matches(kind) {
+			res.Answer = done.ans
+			return res
+		}
 		if ans, err := g.shape(dctx, c, done.rec.Entry, kind); err == nil {
 			res.Answer = &ans
 			return res

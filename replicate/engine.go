@@ -207,6 +207,9 @@ func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (sto
 	if err != nil {
 		return rec, storeError("replicate.commit", rec.Entry.ID, err)
 	}
+	if tx.Forget {
+		rev = 0
+	}
 	out := store.Record{Entry: tx.Entry, Rev: rev, Holders: owed(rec.Holders, tx)}
 	for _, d := range tx.Owe {
 		g.nudge(d.Site)

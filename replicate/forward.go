@@ -40,7 +40,7 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	if reply.Answer != nil {
 		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil
 	}
-	res := g.adoptCopy(ctx, c, reply, w.Kind)
+	res := g.adoptCopy(ctx, c, reply, w.Kind, g.take)
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
 }

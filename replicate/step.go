@@ -156,7 +156,7 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		e.Owner, e.Origin, e.EnteredBy, e.Former = s.Owner, s.Origin, s.EnteredBy, s.Former
 		e.Locals = s.Locals
 		for site, local := range s.Locals {
-			if site != e.Version.Epoch.Site && local == "" {
+			if local == "" || site == selfOf(in, e) {
 				continue
 			}
 			tx.Link = append(tx.Link, store.Link{Site: site, Local: local})
@@ -194,11 +194,12 @@ func fail(e request.Entry, ev Failed) (store.Tx, error) {
 	if e.Intent == nil {
 		return store.Tx{}, fmt.Errorf("%s: nothing was under way", e.ID)
 	}
-	tx := store.Tx{Forget: e.Version.IsZero(), Now: ev.Now}
+	tx := store.Tx{Now: ev.Now}
 	if ev.Vanished && e.Local != "" {
 		tx.Unlink = []store.Link{{Site: selfOf(e.Intent, e), Local: e.Local}}
 		e.Local = ""
 	}
+	tx.Forget = e.Version.IsZero() && e.Local == ""
 	e.Intent, e.Doubt = nil, nil
 	tx.Entry = e
 	return tx, nil

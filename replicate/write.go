@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 	if k.Answer != nil {
 		return g.replayKey(ctx, k)
 	}
-	w.Op = k.Op
+	w.Op, w.Again = k.Op, !fresh
 	if w.Kind == request.Create {
 		w.Request = k.Request
 	}
@@ -80,14 +81,19 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 	dctx, cancel := detached(ctx, storeTimeout)
 	defer cancel()
 	switch {
-	case err == nil && res.Answer != nil:
+	case err == nil && final(res.Answer):
 		k.Answer, k.Version, k.Request = res.Answer, res.Version, res.Entry.ID
 		// The write is done and its operation id is in the ledger: if this note is lost, a repeat still finds the outcome.
 		_ = g.Notes.Keep(dctx, k)
-	case fresh && request.KindOf(err) != request.Doubtful:
+	case fresh && (err == nil || request.KindOf(err) != request.Doubtful):
 		_ = g.Notes.Release(dctx, k.Hash)
 	}
 	return res, err
+}
+
+// final reports whether an answer is the end of a write: a failure that is over when it is tried again is not.
+func final(a *request.Answer) bool {
+	return a != nil && a.Status < 500 && a.Status != http.StatusTooManyRequests
 }
 
 // keyLife is how long an Idempotency-Key is remembered (spec, appendix C).

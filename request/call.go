@@ -45,6 +45,8 @@ type Write struct {
 	// Routes fired so far, and the holders they add.
 	Routes []string
 	Owe    []Debt
+	// Again says that a former attempt under the same Op may have reached another site.
+	Again bool
 	// EpochSeen is the highest epoch known of the owner when the write was forwarded, Via the sites it passed.
 	EpochSeen Epoch
 	Via       []Site
