@@ -1,0 +1,35 @@
+// Package peer is gateway-to-gateway traffic, both ends of it: the [Client] that calls other sites' gateways and the handler
+// of [NewServer] that answers them.
+//
+// # The wire
+//
+// Every call is a POST of JSON under /peer/v1/:
+//
+//	hello      who are you, what time is it, is your upstream there     -> Greeting
+//	write      a client's write, forwarded to the owner of the request  -> Reply
+//	deliver    up to 64 snapshots, one JSON text a line                 -> one Ack a line, as each is applied
+//	resolve    the global id behind a site's local id                   -> ID
+//	operation  the outcome of one write                                 -> Op
+//	holders    who has confirmed which version                          -> Deliveries
+//
+// The body is an envelope with "v" (1; anything else is refused), "network", "from" and "config", the hash of the sender's
+// network file; members that a receiver does not know are ignored. A failure is a problem+json text whose "kind" is a
+// [request.ErrKind].
+//
+// # Trust
+//
+// With a shared key, a call is signed with HMAC-SHA256 over method, path, network, sender, addressee, time, nonce and the
+// digest of the body; an answer over status, addressee, sender, time, the nonce of its call and the digest of its body. Acks
+// are signed one by one with their place in the stream, so that those received before a broken connection can be believed, and
+// a signed last line says that no more will come. A call is valid for a minute and once. An answer that does not verify is
+// no answer. With mutual TLS, the certificate of either side must name its site.
+//
+// A site speaks only for itself: a snapshot that it did not author, or a write that it does not pass on, is refused whatever
+// the signature says.
+//
+// # Failures
+//
+// A call fails as one of three things: certainly never sent (Kind NotSent, or OwnerUnreachable when the breaker is open),
+// answered (the kind that the peer gave), or unknown (Doubtful). Every call can be repeated without harm: writes by their
+// operation id, snapshots by their version. There is one circuit breaker and one connection pool for each destination.
+package peer

@@ -1,0 +1,130 @@
+package peer
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// statuses is the status of each kind of error between gateways.
+func statusOf(k request.ErrKind) int {
+	switch k {
+	case request.Invalid:
+		return http.StatusBadRequest
+	case request.Forbidden:
+		return http.StatusForbidden
+	case request.NotFound:
+		return http.StatusNotFound
+	case request.Gone:
+		return http.StatusGone
+	case request.Conflict, request.KeyBusy:
+		return http.StatusConflict
+	case request.Precondition:
+		return http.StatusPreconditionFailed
+	case request.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case request.Reserved, request.KeyReused:
+		return http.StatusUnprocessableEntity
+	case request.Busy:
+		return http.StatusLocked
+	case request.NotYet:
+		return http.StatusTooEarly
+	case request.ClientGone:
+		return statusClientGone
+	case request.NotSent:
+		return http.StatusBadGateway
+	case request.Unavailable, request.OwnerUnreachable, request.StoreDown:
+		return http.StatusServiceUnavailable
+	case request.Doubtful:
+		return http.StatusGatewayTimeout
+	case request.Loop:
+		return http.StatusLoopDetected
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+const statusClientGone = 499
+
+// kindOf is the inverse of statusOf. Where several kinds share a status the name in the problem decides; a name that this
+// version does not know counts as the most cautious kind of its status.
+func kindOf(status int, name string) request.ErrKind {
+	if k := request.ErrKind(name); k != request.Internal && statusOf(k) != http.StatusInternalServerError {
+		return k
+	}
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return request.Invalid
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return request.Forbidden
+	case http.StatusNotFound:
+		return request.NotFound
+	case http.StatusGone:
+		return request.Gone
+	case http.StatusConflict:
+		return request.Conflict
+	case http.StatusPreconditionFailed:
+		return request.Precondition
+	case http.StatusRequestEntityTooLarge:
+		return request.TooLarge
+	case http.StatusLocked:
+		return request.Busy
+	case http.StatusTooEarly:
+		return request.NotYet
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return request.Unavailable
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return request.Doubtful
+	case http.StatusLoopDetected:
+		return request.Loop
+	default:
+		return request.Internal
+	}
+}
+
+// problem is an error as it goes between gateways (RFC 9457, with members of our own).
+type problem struct {
+	Type      string     `json:"type"`
+	Title     string     `json:"title"`
+	Status    int        `json:"status"`
+	Detail    string     `json:"detail,omitempty"`
+	Kind      string     `json:"kind"`
+	RetryMS   int64      `json:"retry_ms,omitempty"`
+	Request   request.ID `json:"request,omitempty"`
+	Operation string     `json:"operation,omitempty"`
+}
+
+const problemType = "application/problem+json"
+
+// maxRetry bounds how long a peer can make a caller wait.
+const maxRetry = time.Minute
+
+func problemOf(err error) problem {
+	kind := request.KindOf(err)
+	p := problem{Type: "urn:meridian:problem:" + string(kind), Title: string(kind), Status: statusOf(kind), Kind: string(kind)}
+	if e, ok := errors.AsType[*request.Error](err); ok {
+		p.Detail, p.Request, p.Operation, p.RetryMS = e.Detail, e.Request, e.Operation, e.Retry.Milliseconds()
+		if p.Detail == "" && e.Err != nil {
+			p.Detail = e.Err.Error()
+		}
+	} else {
+		p.Detail = err.Error()
+	}
+	return p
+}
+
+// problemError is a problem as an error of the operation op. ok is false when the text is no problem of a gateway.
+func problemError(op string, status int, body []byte) (*request.Error, bool) {
+	var p problem
+	if json.Unmarshal(body, &p) != nil || p.Kind == "" {
+		return nil, false
+	}
+	e := &request.Error{Op: op, Kind: kindOf(status, p.Kind), Request: p.Request, Operation: p.Operation, Detail: p.Detail}
+	if p.RetryMS > 0 {
+		e.Retry = min(time.Duration(min(p.RetryMS, maxRetry.Milliseconds()))*time.Millisecond, maxRetry)
+	}
+	return e, true
+}

@@ -1,0 +1,220 @@
+package peer
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+const wireVersion = 1
+
+// head is what every body begins with.
+type head struct {
+	V       int          `json:"v"`
+	Network string       `json:"network"`
+	From    request.Site `json:"from"`
+	Config  string       `json:"config,omitzero"`
+	// WaitMS is how long the caller will wait for the answer.
+	WaitMS int64 `json:"wait_ms,omitzero"`
+	// Count is the number of snapshots that follow, in a delivery.
+	Count int `json:"count,omitzero"`
+}
+
+// envelope is the body of every message but a delivery and its answer.
+type envelope[T any] struct {
+	head
+	Body T `json:"body"`
+}
+
+type (
+	resolveWire struct {
+		Collection string       `json:"collection"`
+		Site       request.Site `json:"site"`
+		Local      string       `json:"local"`
+	}
+	resolvedWire struct {
+		Request request.ID `json:"request"`
+	}
+	operationWire struct {
+		Request request.ID `json:"request"`
+		Op      string     `json:"op"`
+	}
+	holdersWire struct {
+		Request request.ID      `json:"request"`
+		Version request.Version `json:"version"`
+	}
+	heldWire struct {
+		Holders []request.Delivery `json:"holders"`
+	}
+	nothing struct{}
+)
+
+// marshal writes v as JSON on one line. Strings and numbers inside raw values stay as they are; white space between tokens goes.
+func marshal(v any) ([]byte, error) { return json.Marshal(v, jsontext.PreserveRawStrings(true)) }
+
+// unmarshal reads one JSON text. It refuses duplicate names, invalid UTF-8 and anything after the text.
+func unmarshal(b []byte, v any) error {
+	if err := json.Unmarshal(b, v); err != nil {
+		return &request.Error{Op: "peer", Kind: request.Invalid, Detail: "malformed message: " + err.Error()}
+	}
+	return nil
+}
+
+// epoch is request.Epoch as text, "3@rome"; "" for none.
+type epoch request.Epoch
+
+func (e epoch) MarshalText() ([]byte, error) {
+	if e == (epoch{}) {
+		return nil, nil
+	}
+	return append(strconv.AppendUint(nil, e.Num, 10), "@"+string(e.Site)...), nil
+}
+
+func (e *epoch) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*e = epoch{}
+		return nil
+	}
+	num, site, ok := strings.Cut(string(b), "@")
+	n, err := strconv.ParseUint(num, 10, 48)
+	if !ok || err != nil || site == "" {
+		return fmt.Errorf("epoch %q: want NUMBER@SITE", b)
+	}
+	*e = epoch{Num: n, Site: request.Site(site)}
+	return nil
+}
+
+type tenureWire struct {
+	Epoch epoch     `json:"epoch"`
+	Until time.Time `json:"until"`
+}
+
+type snapshotWire struct {
+	ID         request.ID              `json:"id"`
+	Collection string                  `json:"collection"`
+	Version    request.Version         `json:"version"`
+	Deleted    bool                    `json:"deleted,omitzero"`
+	Keep       bool                    `json:"keep,omitzero"`
+	Owner      request.Site            `json:"owner,omitzero"`
+	Origin     request.Site            `json:"origin,omitzero"`
+	EnteredBy  string                  `json:"entered_by,omitzero"`
+	Locals     map[request.Site]string `json:"locals,omitzero"`
+	Holders    []request.Site          `json:"holders,omitzero"`
+	Ops        []request.Op            `json:"ops,omitzero"`
+	Former     []tenureWire            `json:"former,omitzero"`
+	Mode       string                  `json:"mode,omitzero"`
+	Fields     jsontext.Value          `json:"fields,omitzero"`
+	At         time.Time               `json:"at,omitzero"`
+}
+
+func snapshotOut(s request.Snapshot) snapshotWire {
+	w := snapshotWire{
+		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
+		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Mode: s.Mode, Fields: fieldsOut(s.Fields), At: s.At,
+	}
+	if len(w.Ops) > MaxOps {
+		w.Ops = w.Ops[len(w.Ops)-MaxOps:]
+	}
+	for _, t := range s.Former {
+		w.Former = append(w.Former, tenureWire{epoch(t.Epoch), t.Until})
+	}
+	return w
+}
+
+// in is the inverse of snapshotOut, without a judgement on who may say such a thing.
+func (w *snapshotWire) in() (request.Snapshot, error) {
+	s := request.Snapshot{
+		ID: w.ID, Collection: w.Collection, Version: w.Version, Deleted: w.Deleted, Keep: w.Keep, Owner: w.Owner, Origin: w.Origin,
+		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Mode: w.Mode, At: w.At,
+	}
+	for _, t := range w.Former {
+		s.Former = append(s.Former, request.Tenure{Epoch: request.Epoch(t.Epoch), Until: t.Until})
+	}
+	if len(w.Ops) > MaxOps {
+		return s, invalid("%d remembered operations: at most %d", len(w.Ops), MaxOps)
+	}
+	var err error
+	s.Fields, err = fieldsIn(w.Fields)
+	return s, err
+}
+
+// check says whether s can be a snapshot at all.
+func check(s request.Snapshot) error {
+	if _, err := request.ParseID(string(s.ID)); err != nil {
+		return invalid("id: %v", err)
+	}
+	if s.Collection == "" || s.Version.IsZero() || s.Version.Epoch.Num == 0 {
+		return invalid("a snapshot needs collection and version")
+	}
+	return nil
+}
+
+// author says whether from may publish s: the epoch names the only site that can, of a deletion as of any other version.
+func author(s request.Snapshot, from request.Site) error {
+	if s.Version.Epoch.Site == from {
+		return nil
+	}
+	return &request.Error{Op: "peer", Kind: request.Forbidden, Request: s.ID,
+		Detail: fmt.Sprintf("version %s is not %s's to publish", s.Version.Mark(), from)}
+}
+
+func invalid(format string, args ...any) error {
+	return &request.Error{Op: "peer", Kind: request.Invalid, Detail: fmt.Sprintf(format, args...)}
+}
+
+func fieldsOut(f request.Fields) jsontext.Value {
+	if f == nil {
+		return nil
+	}
+	n := 2
+	for i := range f {
+		n += len(f[i].Name) + len(f[i].Value) + 4
+	}
+	return f.AppendJSON(make([]byte, 0, n))
+}
+
+func fieldsIn(v jsontext.Value) (request.Fields, error) {
+	if len(v) == 0 || bytes.Equal(v, []byte("null")) {
+		return nil, nil
+	}
+	if v[0] != '{' {
+		return nil, invalid("fields: not a JSON object")
+	}
+	if !shallow(v, maxDepth+1) {
+		return nil, invalid("fields: nested deeper than %d", maxDepth)
+	}
+	f, err := request.ParseFields(v)
+	if err != nil {
+		return nil, invalid("fields: %v", err)
+	}
+	return f, nil
+}
+
+// shallow reports whether valid JSON text is nested no deeper than most.
+func shallow(b []byte, most int) bool {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			if depth++; depth > most {
+				return false
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return true
+}
