@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	_ "embed" // for the description of the API
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/gorilla/mux"
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+//go:embed openapi.yaml
+var openAPI string
+
+// AdminOptions say what an admin face works with. Site, Operator and Watcher are required.
+type AdminOptions struct {
+	Network  string
+	Site     request.Site
+	Version  string // of the program
+	Operator Operator
+	Watcher  Watcher
+	Metrics  *Metrics
+	Log      *zap.Logger
+	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
+	// a loopback address, nor when OpenHealth is set.
+	Token      string
+	OpenHealth bool
+	// Dashboard serves what is not below the paths of this face; nil: nothing.
+	Dashboard http.Handler
+	// Extend mounts further paths below /api/v1, behind the token.
+	Extend func(api *mux.Router)
+}
+
+type admin struct {
+	AdminOptions
+	token [sha256.Size]byte
+}
+
+// NewAdmin makes the admin face of a site.
+func NewAdmin(o AdminOptions) http.Handler {
+	if o.Operator == nil || o.Watcher == nil {
+		panic("gateway.NewAdmin: Operator or Watcher is missing")
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	a := &admin{AdminOptions: o, token: sha256.Sum256([]byte(o.Token))}
+	r := mux.NewRouter().UseEncodedPath()
+	get := func(path, name string, h http.HandlerFunc) {
+		r.Handle(path, a.open(h)).Methods("GET", "HEAD").Name(name)
+	}
+	get("/healthz", "alive", a.alive)
+	get("/readyz", "ready", a.ready)
+	get("/health/forwarding", "forwarding", a.forwarding)
+	r.Handle("/metrics", a.open(o.Metrics.Handler().ServeHTTP)).Methods("GET", "HEAD").Name("metrics")
+	a.api(r.PathPrefix("/api/v1").Subrouter())
+	r.PathPrefix("/api/").Handler(a.guarded(http.HandlerFunc(notFound)))
+	if o.Dashboard != nil {
+		r.PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
+	}
+	r.NotFoundHandler = http.HandlerFunc(notFound)
+	r.MethodNotAllowedHandler = http.HandlerFunc(notAllowed)
+	return a.rebinding(r)
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, r, problemOf(request.NotFound, "there is nothing at this path of the admin address"))
+}
+
+func notAllowed(w http.ResponseWriter, r *http.Request) {
+	writeProblem(w, r, problemOf(badMethod, r.Method+" is not taken at this path"))
+}
+
+// rebinding guards an address without a token against web pages: a page that has its own name point to 127.0.0.1 still sends
+// that name as Host, and one that posts across origins says so in Origin.
+func (a *admin) rebinding(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.Token == "" && !loopbackHost(r.Host) {
+			writeProblem(w, r, problemOf(request.Forbidden, "the admin address has no token, so it answers to loopback names only"))
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" && !safe(r.Method) {
+			if _, host, _ := strings.Cut(origin, "://"); !strings.EqualFold(host, r.Host) {
+				writeProblem(w, r, problemOf(request.Forbidden, "the call comes from a page of another origin"))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// loopbackHost reports whether a Host header names this machine.
+func loopbackHost(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func (a *admin) authorized(r *http.Request) bool {
+	if a.Token == "" {
+		return true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], a.token[:]) == 1
+}
+
+// guarded lets only calls with the token through.
+func (a *admin) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !a.authorized(r) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="meridian"`)
+			writeProblem(w, r, problemOf(unauthorized, ""))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// open lets callers on this machine through without a token: probes and scrapers that run beside the gateway.
+func (a *admin) open(next http.HandlerFunc) http.Handler {
+	strict := a.guarded(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ip, err := netip.ParseAddr(remoteIP(r.RemoteAddr))
+		if a.OpenHealth || err == nil && ip.Unmap().IsLoopback() {
+			next(w, r)
+			return
+		}
+		strict.ServeHTTP(w, r)
+	})
+}
+
+// decode reads the JSON body of an admin call into v. Unknown names are mistakes.
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return &request.Error{Op: "admin", Kind: unsupported, Detail: "the call needs Content-Type: application/json"}
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return &request.Error{Op: "admin", Kind: request.TooLarge, Err: err}
+		}
+		return &request.Error{Op: "admin", Kind: request.Invalid, Detail: "the body is not the JSON object that is described in /api/v1/openapi.yaml: " + err.Error(), Err: err}
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return &request.Error{Op: "admin", Kind: request.Invalid, Detail: "there is something behind the JSON object"}
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// api mounts what the command line does.
+func (a *admin) api(r *mux.Router) {
+	r.Use(a.guarded)
+	r.HandleFunc("/openapi.yaml", a.openAPI).Methods("GET", "HEAD").Name("openapi")
+	r.HandleFunc("/status", a.status).Methods("GET", "HEAD").Name("status")
+	r.HandleFunc("/requests", a.requests).Methods("GET", "HEAD").Name("requests")
+	r.HandleFunc("/requests/{ref}", a.request).Methods("GET", "HEAD").Name("request")
+	r.HandleFunc("/requests/{ref}/settle", a.settle).Methods("POST").Name("settle")
+	r.HandleFunc("/deliveries", a.deliveries).Methods("GET", "HEAD").Name("deliveries")
+	r.HandleFunc("/deliveries/retry", a.retry).Methods("POST").Name("retry")
+	r.HandleFunc("/deliveries/cancel", a.cancel).Methods("POST").Name("cancel")
+	if a.Extend != nil {
+		a.Extend(r)
+	}
+	// Middleware is skipped for what no route takes, so these carry the guard themselves.
+	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))
+	r.MethodNotAllowedHandler = a.guarded(http.HandlerFunc(notAllowed))
+}
+
+func (a *admin) openAPI(w http.ResponseWriter, r *http.Request) {
+	writeText(w, r, "application/yaml", openAPI)
+}
+
+type statusView struct {
+	Network    string       `json:"network"`
+	Site       request.Site `json:"site"`
+	Version    string       `json:"version"`
+	State      string       `json:"state"`
+	Ready      bool         `json:"ready"`
+	Reason     string       `json:"reason,omitempty"`
+	Forwarding Forwarding   `json:"forwarding"`
+}
+
+func (a *admin) status(w http.ResponseWriter, r *http.Request) {
+	f, err := a.Watcher.Forwarding(r.Context())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if f.Destinations == nil {
+		f.Destinations = []Destination{}
+	}
+	v := statusView{Network: a.Network, Site: a.Site, Version: a.Version, State: f.State, Ready: true, Forwarding: f}
+	if err := a.Watcher.Ready(r.Context()); err != nil {
+		v.Ready, v.Reason = false, err.Error()
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", v)
+}
+
+// limitOf reads a page size.
+func limitOf(q url.Values) (int, error) {
+	s := q.Get("limit")
+	if s == "" {
+		return 100, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1000 {
+		return 0, bad("limit is a number from 1 to 1000")
+	}
+	return n, nil
+}
+
+type requestList struct {
+	Requests []RequestView `json:"requests"`
+	After    string        `json:"after"` // "" at the end
+}
+
+func (a *admin) requests(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit, err := limitOf(q)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	records, err := a.Operator.Requests(r.Context(), request.ID(q.Get("after")), limit)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	list := requestList{Requests: make([]RequestView, 0, len(records))}
+	for _, rec := range records {
+		list.Requests = append(list.Requests, viewOf(rec, false))
+	}
+	if len(records) == limit {
+		list.After = string(records[limit-1].Entry.ID)
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", list)
+}
+
+// record finds the request that a path names; ok=false when it has been answered already.
+func (a *admin) record(w http.ResponseWriter, r *http.Request) (store.Record, bool) {
+	ref, err := url.PathUnescape(mux.Vars(r)["ref"])
+	if err == nil {
+		rec, err2 := a.Operator.Request(r.Context(), ref)
+		if err2 == nil {
+			return rec, true
+		}
+		err = err2
+	} else {
+		err = bad("the reference is not escaped correctly")
+	}
+	a.fail(w, r, err)
+	return store.Record{}, false
+}
+
+func (a *admin) request(w http.ResponseWriter, r *http.Request) {
+	if rec, ok := a.record(w, r); ok {
+		writeJSON(w, r, http.StatusOK, "application/json", viewOf(rec, r.URL.Query().Get("fields") == "true"))
+	}
+}
+
+func (a *admin) settle(w http.ResponseWriter, r *http.Request) {
+	var how Settlement
+	if err := decode(w, r, &how); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	n := 0
+	for _, given := range []bool{how.Adopt != "", how.Retry, how.Abandon} {
+		if given {
+			n++
+		}
+	}
+	if n != 1 {
+		a.fail(w, r, bad("say exactly one of adopt (the local id), retry and abandon"))
+		return
+	}
+	rec, ok := a.record(w, r)
+	if !ok {
+		return
+	}
+	if err := a.Operator.Settle(r.Context(), rec.Entry.ID, how); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", map[string]any{"request": rec.Entry.ID, "settled": true})
+}
+
+type deliveryList struct {
+	Deliveries []DeliveryView `json:"deliveries"`
+	After      string         `json:"after"` // "" at the end
+}
+
+// states are those a filter may name; "in-flight" is taken for "in flight".
+func stateOf(s string) (request.State, error) {
+	st := request.State(strings.ReplaceAll(s, "-", " "))
+	switch st {
+	case "", request.Pending, request.InFlight, request.Waiting, request.Parked, request.Delivered, request.Superseded, request.Cancelled:
+		return st, nil
+	}
+	return "", bad("there is no state " + clip(s) + "; one of pending, in-flight, waiting, parked, delivered, superseded, cancelled")
+}
+
+func idOf(s string) (request.ID, error) {
+	if s == "" {
+		return "", nil
+	}
+	id, err := request.ParseID(s)
+	if err != nil {
+		return "", bad(err.Error())
+	}
+	return id, nil
+}
+
+func (a *admin) deliveries(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit, err := limitOf(q)
+	f := store.Filter{Site: request.Site(q.Get("site")), Limit: limit, After: q.Get("after")}
+	if err == nil {
+		f.State, err = stateOf(q.Get("state"))
+	}
+	if err == nil {
+		f.Request, err = idOf(q.Get("request"))
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	found, cursor, err := a.Operator.Deliveries(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	list := deliveryList{Deliveries: make([]DeliveryView, 0, len(found)), After: cursor}
+	for _, d := range found {
+		list.Deliveries = append(list.Deliveries, deliveryOf(d))
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", list)
+}
+
+// retryCall selects deliveries to be tried at once. Without anything it means all that are parked or waiting.
+type retryCall struct {
+	Request string       `json:"request"`
+	Site    request.Site `json:"site"`
+	State   string       `json:"state"`
+	Since   *time.Time   `json:"since"`
+}
+
+func (a *admin) retry(w http.ResponseWriter, r *http.Request) {
+	var c retryCall
+	err := decode(w, r, &c)
+	f := store.Filter{Site: c.Site}
+	if err == nil {
+		f.Request, err = idOf(c.Request)
+	}
+	if err == nil {
+		f.State, err = stateOf(c.State)
+	}
+	var since time.Time
+	if c.Since != nil {
+		since = *c.Since
+	}
+	n := 0
+	if err == nil {
+		n, err = a.Operator.Retry(r.Context(), f, since)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", map[string]int{"retried": n})
+}
+
+type cancelCall struct {
+	Request string       `json:"request"`
+	Site    request.Site `json:"site"`
+}
+
+func (a *admin) cancel(w http.ResponseWriter, r *http.Request) {
+	var c cancelCall
+	err := decode(w, r, &c)
+	if err == nil && (c.Request == "" || c.Site == "") {
+		err = bad("say request and site of the delivery")
+	}
+	var id request.ID
+	if err == nil {
+		id, err = idOf(c.Request)
+	}
+	if err == nil {
+		err = a.Operator.Cancel(r.Context(), id, c.Site)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", map[string]any{"request": id, "site": c.Site, "state": request.Cancelled})
+}

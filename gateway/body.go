@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// checkContent refuses bodies that are not plain JSON text. A deletion may have any body; it is only passed on.
+func checkContent(r *http.Request, v profile.Verb) error {
+	if v == profileDelete {
+		return nil
+	}
+	refuse := func(detail string) error {
+		return &request.Error{Op: "gateway", Kind: unsupported, Detail: detail}
+	}
+	for _, e := range r.Header["Content-Encoding"] {
+		if !strings.EqualFold(strings.TrimSpace(e), "identity") {
+			return refuse("Content-Encoding " + clip(e) + " is not taken on an intercepted call")
+		}
+	}
+	types := r.Header["Content-Type"]
+	if len(types) != 1 {
+		return refuse("the call needs one Content-Type")
+	}
+	t, params, err := mime.ParseMediaType(types[0])
+	if err != nil {
+		return refuse("Content-Type " + clip(types[0]) + " cannot be read")
+	}
+	switch {
+	case t == "application/json-patch+json":
+		return refuse("a JSON patch is not taken; send the fields to be changed as one object")
+	case t != "application/json" && !(strings.HasPrefix(t, "application/") && strings.HasSuffix(t, "+json")):
+		return refuse("Content-Type " + clip(t) + " is not JSON")
+	}
+	if cs := params["charset"]; cs != "" && !strings.EqualFold(cs, "utf-8") {
+		return refuse("charset " + clip(cs) + " is not taken; JSON is UTF-8")
+	}
+	return nil
+}
+
+// body reads the whole body, within its limits of size and time. Nothing is held meanwhile but the connection.
+func (c *intercepted) body() ([]byte, *Problem) {
+	r := c.r
+	if r.ContentLength > c.Body {
+		return nil, closing(problemOf(request.TooLarge, tooLarge(c.Body)))
+	}
+	if r.Body == nil || r.ContentLength == 0 && len(r.TransferEncoding) == 0 && r.ProtoMajor == 1 {
+		return nil, nil
+	}
+	ctl := http.NewResponseController(c.w)
+	_ = ctl.SetReadDeadline(time.Now().Add(c.BodyTimeout)) // where the connection can
+	// The deadline must not outlive the body: net/http keeps reading to notice a client that goes away, and would take the
+	// deadline for that.
+	defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
+	in := http.MaxBytesReader(c.w, r.Body, c.Body)
+	// What is announced is not believed before it comes: a thousand slow clients must not cost a thousand whole bodies.
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(r.ContentLength, 0), 32<<10)) + bytes.MinRead)
+	_, err := buf.ReadFrom(in)
+	if err == nil {
+		return buf.Bytes(), nil
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, closing(problemOf(request.TooLarge, tooLarge(c.Body)))
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, closing(problemOf(slowBody, ""))
+	}
+	return nil, closing(problemOf(request.Invalid, "the body could not be read to its end"))
+}
+
+func tooLarge(limit int64) string { return "the body is over " + size(limit) }
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return itoa(n>>20) + " MiB"
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return itoa(n>>10) + " KiB"
+	}
+	return itoa(n) + " bytes"
+}
