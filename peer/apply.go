@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,19 +62,15 @@ func (s *server) deliver(ctx context.Context, a *answerer, body []byte) {
 func (s *server) unpack(lines [][]byte, from request.Site) (jobs []job, refused []ackWire, err error) {
 	index := make(map[request.ID]int, len(lines))
 	for i, line := range lines {
-		var w snapshotWire
-		err := unmarshal(line, &w)
-		shot := request.Snapshot{}
+		shot, err := snapshotIn(line)
 		if err == nil {
-			if shot, err = w.in(); err == nil {
-				err = check(shot)
-			}
+			err = check(&shot)
 		}
 		if err != nil {
 			refused = append(refused, ackWire{Place: i, State: Parked, Cause: cut(err.Error())})
 			continue
 		}
-		if err := author(shot, from); err != nil {
+		if err := author(&shot, from); err != nil {
 			return nil, nil, err
 		}
 		n, ok := index[shot.ID]
@@ -132,10 +129,10 @@ func (a *answerer) stream(acks <-chan ackWire, n int) {
 	_, _ = a.w.Write(a.s.sign.endText(m, n))
 }
 
-// cut bounds a text that goes into an ack.
+// cut bounds a text that goes into an ack, and makes it one that can.
 func cut(s string) string {
 	if len(s) > 2048 {
-		return s[:2048]
+		s = s[:2048]
 	}
-	return s
+	return strings.ToValidUTF8(s, "\ufffd")
 }

@@ -71,13 +71,13 @@ func exchange[Out any](ctx context.Context, c *Client, d *dest, q question, body
 	text, m, err := c.readAnswer(resp, d, t)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			err = ctx.Err()
 		}
 		return out, failure(q.op, t, err, q.effect)
 	}
 	a.verified, a.mark = true, m
 	if resp.StatusCode != http.StatusOK {
-		return out, c.refusal(q.op, resp.StatusCode, text, t, q.effect)
+		return out, c.refusal(q.op, resp, text, t, q.effect)
 	}
 	var e envelope[Out]
 	if err = unmarshal(text, &e); err == nil {
@@ -92,10 +92,13 @@ func exchange[Out any](ctx context.Context, c *Client, d *dest, q question, body
 
 // refusal is the error that a peer answered. When an earlier try may have reached the peer too, only those refusals are the
 // last word that depend on nothing but the message: any other may be about the moment after the first one was done.
-func (c *Client) refusal(op string, status int, text []byte, t *tries, effect bool) *request.Error {
-	e, ok := problemError(op, status, text)
+func (c *Client) refusal(op string, resp *http.Response, text []byte, t *tries, effect bool) *request.Error {
+	e, ok := problemError(op, resp.StatusCode, text)
 	if !ok {
-		return failure(op, t, untrusted("status %d", status), effect)
+		return failure(op, t, untrusted("status %d", resp.StatusCode), effect)
+	}
+	if e.Retry == 0 {
+		e.Retry = retryAfter(resp.Header)
 	}
 	if !effect || !t.maybe {
 		return e

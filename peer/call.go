@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +20,6 @@ const (
 	maxTries  = 4
 	retryMin  = 50 * time.Millisecond
 	retryMost = time.Second
-	// retryAfterMost is the longest Retry-After that is waited for within one call; a longer one is for the caller.
-	retryAfterMost = 2 * time.Second
 )
 
 // tries follows the tries of one call, to know what can have reached the peer.
@@ -65,7 +62,7 @@ func (c *Client) post(ctx context.Context, d *dest, path string, body []byte, mo
 	t := &tries{}
 	if err := ctx.Err(); err != nil {
 		t.asked.Store(true)
-		return nil, t, context.Cause(ctx)
+		return nil, t, err
 	}
 	req, err := retryablehttp.NewRequestWithContext(httptrace.WithClientTrace(ctx, t.trace()), http.MethodPost, d.base+path, body)
 	if err != nil {
@@ -85,8 +82,8 @@ func (c *Client) post(ctx context.Context, d *dest, path string, body []byte, mo
 	_ = sign(req.Request)
 	retrier := retryablehttp.Client{
 		HTTPClient: d.http, RetryMax: most - 1, RetryWaitMin: retryMin, RetryWaitMax: retryMost,
-		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-			return ctx.Err() == nil && t.again(d, resp, err), nil
+		CheckRetry: func(ctx context.Context, _ *http.Response, err error) (bool, error) {
+			return err != nil && ctx.Err() == nil && t.again(d, err), nil
 		},
 		Backoff:      backoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
@@ -94,17 +91,14 @@ func (c *Client) post(ctx context.Context, d *dest, path string, body []byte, mo
 	}
 	resp, err := retrier.Do(req)
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+		err = ctx.Err() // what the transport says of it differs from case to case
 	}
 	return resp, t, err
 }
 
-// again decides whether a try is worth repeating at once.
-func (t *tries) again(d *dest, resp *http.Response, err error) bool {
-	if err == nil {
-		_, ok := retryAfter(resp)
-		return ok
-	}
+// again decides whether a failed try is worth repeating at once. An answer never is: what it means is for the caller, who is
+// told how long to wait.
+func (t *tries) again(d *dest, err error) bool {
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return false
@@ -116,20 +110,7 @@ func (t *tries) again(d *dest, resp *http.Response, err error) bool {
 	return t.unsent()
 }
 
-// retryAfter is how long a peer that is busy asks to be left alone, when that is short enough to wait for.
-func retryAfter(resp *http.Response) (time.Duration, bool) {
-	if resp == nil || resp.StatusCode != http.StatusServiceUnavailable && resp.StatusCode != http.StatusTooManyRequests {
-		return 0, false
-	}
-	s, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
-	after := time.Duration(s) * time.Second
-	return after, err == nil && after <= retryAfterMost
-}
-
-func backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
-	if after, ok := retryAfter(resp); ok {
-		return after + rand.N(least)
-	}
+func backoff(least, most time.Duration, attempt int, _ *http.Response) time.Duration {
 	wait := min(least<<min(attempt, 10), most)
 	return wait/2 + rand.N(wait/2)
 }
@@ -185,7 +166,7 @@ func (c *Client) readAnswer(resp *http.Response, d *dest, t *tries) ([]byte, mar
 	return body, m, err
 }
 
-// judge turns the failure of a call, after its tries, into an error whose kind says what may have happened.
+// failure turns the failure of a call, after its tries, into an error whose kind says what may have happened.
 func failure(op string, t *tries, err error, effect bool) *request.Error {
 	kind := request.Unavailable
 	switch {

@@ -42,7 +42,7 @@ func (c *Client) Deliver(ctx context.Context, to request.Site, batch []request.S
 		return err
 	}
 	for i := range batch {
-		line, err := c.pack(batch[i])
+		line, err := c.pack(&batch[i])
 		if err != nil {
 			each(Ack{Request: batch[i].ID, State: Parked, Cause: err.Error()})
 			continue
@@ -58,11 +58,11 @@ func (c *Client) Deliver(ctx context.Context, to request.Site, batch []request.S
 	return flush()
 }
 
-func (c *Client) pack(s request.Snapshot) ([]byte, error) {
+func (c *Client) pack(s *request.Snapshot) ([]byte, error) {
 	if err := errors.Join(check(s), author(s, c.o.Self)); err != nil {
 		return nil, err
 	}
-	line, err := marshal(snapshotOut(s))
+	line, err := marshal(snapshotOut(*s))
 	if err == nil && len(line) >= MaxBatchBytes {
 		err = &request.Error{Op: "peer", Kind: request.TooLarge, Request: s.ID, Detail: fmt.Sprintf("%d bytes are more than a peer takes", len(line))}
 	}
@@ -98,25 +98,25 @@ func (c *Client) deliver(ctx context.Context, d *dest, op string, p *parcel, eac
 			return failure(op, t, err, true)
 		}
 		verified = true
-		e := c.refusal(op, resp.StatusCode, text, t, true)
+		e := c.refusal(op, resp, text, t, true)
 		v = verdictOf(e, true)
 		return e
 	}
 	acks := &ackReader{c: c, of: p.of, m: mark{from: d.site, to: c.o.Self, nonce: t.mark.nonce}, seen: make([]bool, len(p.of)), each: each}
 	if _, err = c.verifyHead(resp, d, t, ""); err == nil {
+		verified = true
 		err = acks.read(resp.Body)
 	}
-	verified = acks.n > 0
 	if err == nil {
 		// Every single ack says that the site's upstream cannot be reached: the way is open and leads nowhere.
 		if v = good; acks.unavailable == len(p.of) {
-			v, err = bad, nil
+			v = bad
 			d.fail(op+": its upstream cannot be reached", c.o.Now())
 		}
 		return nil
 	}
 	if ctx.Err() != nil {
-		err = context.Cause(ctx)
+		err = ctx.Err()
 	}
 	v = verdictOf(err, false)
 	return &request.Error{Op: op, Kind: request.Doubtful, Detail: fmt.Sprintf("after %d of %d acks", acks.n, len(p.of)), Err: err}

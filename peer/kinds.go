@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// statuses is the status of each kind of error between gateways.
+// statusOf is the status of each kind of error between gateways.
 func statusOf(k request.ErrKind) int {
 	switch k {
 	case request.Invalid:
@@ -127,4 +128,13 @@ func problemError(op string, status int, body []byte) (*request.Error, bool) {
 		e.Retry = min(time.Duration(min(p.RetryMS, maxRetry.Milliseconds()))*time.Millisecond, maxRetry)
 	}
 	return e, true
+}
+
+// retryAfter is the wait that a header asks for, at most maxRetry; 0 when it asks for none.
+func retryAfter(h http.Header) time.Duration {
+	s, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(s)*time.Second, maxRetry)
 }

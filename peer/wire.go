@@ -145,8 +145,17 @@ func (w *snapshotWire) in() (request.Snapshot, error) {
 	return s, err
 }
 
+// snapshotIn reads one line of a delivery.
+func snapshotIn(line []byte) (request.Snapshot, error) {
+	var w snapshotWire
+	if err := unmarshal(line, &w); err != nil {
+		return request.Snapshot{}, err
+	}
+	return w.in()
+}
+
 // check says whether s can be a snapshot at all.
-func check(s request.Snapshot) error {
+func check(s *request.Snapshot) error {
 	if _, err := request.ParseID(string(s.ID)); err != nil {
 		return invalid("id: %v", err)
 	}
@@ -157,7 +166,7 @@ func check(s request.Snapshot) error {
 }
 
 // author says whether from may publish s: the epoch names the only site that can, of a deletion as of any other version.
-func author(s request.Snapshot, from request.Site) error {
+func author(s *request.Snapshot, from request.Site) error {
 	if s.Version.Epoch.Site == from {
 		return nil
 	}
@@ -169,6 +178,7 @@ func invalid(format string, args ...any) error {
 	return &request.Error{Op: "peer", Kind: request.Invalid, Detail: fmt.Sprintf(format, args...)}
 }
 
+// fieldsOut is f as one JSON object. A name that is not valid UTF-8 makes the object invalid, which marshal will find.
 func fieldsOut(f request.Fields) jsontext.Value {
 	if f == nil {
 		return nil
@@ -177,7 +187,15 @@ func fieldsOut(f request.Fields) jsontext.Value {
 	for i := range f {
 		n += len(f[i].Name) + len(f[i].Value) + 4
 	}
-	return f.AppendJSON(make([]byte, 0, n))
+	b := append(make([]byte, 0, n), '{')
+	for i := range f {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, f[i].Name)
+		b = append(append(b, ':'), f[i].Value...)
+	}
+	return append(b, '}')
 }
 
 func fieldsIn(v jsontext.Value) (request.Fields, error) {

@@ -24,6 +24,7 @@ type writeWire struct {
 	EnteredBy  string         `json:"entered_by,omitzero"`
 	Routes     []string       `json:"routes,omitzero"`
 	Owe        []request.Debt `json:"owe,omitzero"`
+	Again      bool           `json:"again,omitzero"`
 	EpochSeen  epoch          `json:"epoch_seen,omitzero"`
 	Via        []request.Site `json:"via,omitzero"`
 }
@@ -40,7 +41,7 @@ func writeOut(w request.Write, self request.Site) writeWire {
 	}
 	return writeWire{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: fieldsOut(w.Fields), Key: w.Key,
-		Digest: w.Digest, IfMatch: w.IfMatch, Entry: entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe,
+		Digest: w.Digest, IfMatch: w.IfMatch, Entry: entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
 		EpochSeen: epoch(w.EpochSeen), Via: via,
 	}
 }
@@ -49,8 +50,8 @@ func (w *writeWire) in() (request.Write, error) {
 	f, err := fieldsIn(w.Fields)
 	return request.Write{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: f, Key: w.Key, Digest: w.Digest,
-		IfMatch: w.IfMatch, Entry: w.Entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, EpochSeen: request.Epoch(w.EpochSeen),
-		Via: w.Via,
+		IfMatch: w.IfMatch, Entry: w.Entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
+		EpochSeen: request.Epoch(w.EpochSeen), Via: w.Via,
 	}, err
 }
 
