@@ -344,9 +344,11 @@ func (c *cluster) converged(id request.ID, owner request.Site, at ...request.Sit
 	want := c.record(id, owner)
 	for _, s := range at {
 		got := c.record(id, s)
-		delete(got, "id")
 		w := maps.Clone(want)
-		delete(w, "id")
+		for _, own := range []string{"id", "ref"} {
+			delete(got, own)
+			delete(w, own)
+		}
 		if fmt.Sprint(got) != fmt.Sprint(w) {
 			c.t.Errorf("%s has %v, the owner %s has %v", s, got, owner, w)
 		}

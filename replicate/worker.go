@@ -65,8 +65,9 @@ func (w *worker) run(ctx context.Context) {
 			continue
 		}
 		sent.Go(func() {
-			defer func() { <-slots }()
 			failures.note(w.send(ctx, batch), w.g.now())
+			<-slots
+			w.g.nudge(w.site) // what came to be owed while it was in flight
 		})
 	}
 }

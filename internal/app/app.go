@@ -1,0 +1,285 @@
+// Package app wires a site's gateway together and starts and stops it in order. It is the only package that knows all others,
+// and it is importable so that tests and the demo can run many gateways in one process.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/configs"
+	"github.com/meridian-gateway/meridian/gateway"
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/replicate"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/upstream"
+)
+
+type action = routing.Action
+
+// Addresses are where a gateway listens.
+type Addresses struct{ Client, Peer, Admin string }
+
+// Options say which site's gateway to start. Network and Site are required.
+type Options struct {
+	Network *configs.Network
+	Site    request.Site
+	// ConfigPath is the network file, watched for changes; "" for none.
+	ConfigPath string
+	Logger     *zap.Logger
+	// Listen makes listeners, DialPeer connections to other gateways, OpenStore the store; nil is the real thing.
+	Listen    func(network, addr string) (net.Listener, error)
+	DialPeer  func(ctx context.Context, network, addr string) (net.Conn, error)
+	OpenStore func(ctx context.Context, url string, id store.Identity) (store.Store, error)
+	// Overrides are addresses of a replica that differ from the network file's.
+	Overrides Addresses
+	// Clock is the engine's; nil is the real one.
+	Clock replicate.Clock
+	// Version is that of the software, for peers and people.
+	Version string
+}
+
+// App is one running gateway.
+type App struct {
+	site     request.Site
+	options  Options
+	log      *zap.Logger
+	network  atomic.Pointer[configs.Network]
+	refused  atomic.Pointer[error]
+	stopping atomic.Bool
+
+	store     store.Store
+	upstream  *upstream.Client
+	peers     *peer.Client
+	engine    *replicate.Engine
+	metrics   *gateway.Metrics
+	lags      lags
+	addresses Addresses
+
+	mu    sync.Mutex
+	stops []stop
+}
+
+// stop is one step of stopping, by name.
+type stop struct {
+	name string
+	do   func(context.Context) error
+}
+
+// Start starts a gateway. When it returns all its listeners serve; an error means that nothing is left running.
+func Start(ctx context.Context, o Options) (a *App, err error) {
+	a = &App{site: o.Site, options: o, log: o.Logger}
+	if a.log == nil {
+		a.log = zap.NewNop()
+	}
+	a.log = a.log.With(zap.String("site", string(o.Site)))
+	if a.options.Listen == nil {
+		a.options.Listen = net.Listen
+	}
+	site, ok := o.Network.Sites[o.Site]
+	if !ok {
+		return nil, fmt.Errorf("site %q is not in the network file; it has %s", o.Site, names(o.Network))
+	}
+	a.network.Store(o.Network)
+	a.metrics = gateway.NewMetrics(o.Network.Name, o.Site)
+	a.lags.Metrics = a.metrics
+	defer func() {
+		if err != nil {
+			_ = a.Stop(context.WithoutCancel(ctx))
+		}
+	}()
+	// The order: what others stand on comes first; clients come last, when everything they need is there.
+	for _, step := range []struct {
+		name  string
+		start func(context.Context, configs.Site) error
+	}{
+		{"store", a.startStore},
+		{"engine", a.startEngine},
+		{"peer listener", a.startPeers},
+		{"background work", a.startWork},
+		{"admin listener", a.startAdmin},
+		{"client listener", a.startClients},
+	} {
+		if err := step.start(ctx, site); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return a, nil
+}
+
+func names(n *configs.Network) string {
+	var out []string
+	for s := range n.Sites {
+		out = append(out, string(s))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}
+
+func (a *App) onStop(name string, do func(context.Context) error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stops = append(a.stops, stop{name, do})
+}
+
+// Stop stops in the reverse order of starting: clients are drained before the work that serves them stops, and the store closes
+// last. It is bounded by ctx, and safe to call twice.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopping.Store(true)
+	a.mu.Lock()
+	stops := a.stops
+	a.stops = nil
+	a.mu.Unlock()
+	var errs []error
+	for _, s := range slices.Backward(stops) {
+		if err := s.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stopping %s: %w", s.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Addresses are where the gateway listens, with the ports that were chosen.
+func (a *App) Addresses() Addresses { return a.addresses }
+
+func (a *App) startStore(ctx context.Context, site configs.Site) error {
+	open := a.options.OpenStore
+	if open == nil {
+		open = openStore
+	}
+	s, err := open(ctx, site.Store, store.Identity{Network: a.network.Load().Name, Site: a.site, Upstream: site.Upstream.String()})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.onStop("store", func(context.Context) error { return s.Close() })
+	for _, w := range s.Warnings() {
+		a.log.Warn("the store is not as safe as it should be", zap.String("warning", w))
+	}
+	a.metrics.StoreWarnings(len(s.Warnings()))
+	return nil
+}
+
+func (a *App) startEngine(_ context.Context, site configs.Site) error {
+	n := a.network.Load()
+	a.upstream = upstream.New(upstream.Options{Base: site.Upstream, Credentials: site.Credentials, Timeout: site.Profile.Timeout,
+		Parallel: site.Profile.Parallel, Rate: site.Profile.Rate})
+	a.onStop("upstream", func(context.Context) error { a.upstream.Close(); return nil })
+	sites := make([]request.Site, 0, len(n.Sites))
+	peers := make(map[request.Site]peer.Peer, len(n.Sites))
+	for name, s := range n.Sites {
+		sites = append(sites, name)
+		if name != a.site {
+			peers[name] = peer.Peer{URL: s.Peer.URL.String()}
+		}
+	}
+	var err error
+	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
+		Key: n.Security.PeerKey.Bytes(), DialContext: a.options.DialPeer,
+		OnUp: func(s request.Site) { a.engine.Up(s) }})
+	if err != nil {
+		return err
+	}
+	a.onStop("peers", func(context.Context) error { a.peers.Close(); return nil })
+	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
+		Notes: a.store, Upstream: a.upstream, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
+		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete})
+	return nil
+}
+
+// replica names this process among the gateways of its site: the same again after a restart, since nobody else can listen there.
+func (a *App) replica(site configs.Site) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return strings.ReplaceAll(host+"|"+pick(a.options.Overrides.Client, site.Listen), "/", "_")
+}
+
+func (a *App) configHash() string { return a.network.Load().Hash }
+
+func (a *App) startPeers(_ context.Context, site configs.Site) error {
+	n := a.network.Load()
+	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
+		return peer.Greeting{Software: a.options.Version, Upstream: true}
+	}}
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, Key: n.Security.PeerKey.Bytes(), ConfigHash: a.configHash,
+		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
+	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h)
+	a.addresses.Peer = addr
+	return err
+}
+
+func (a *App) startWork(ctx context.Context, _ configs.Site) error {
+	a.engine.Start(ctx)
+	a.onStop("engine", a.engine.Stop)
+	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() { defer close(done); a.peers.Probe(pctx) }()
+	a.onStop("probes", func(context.Context) error { cancel(); <-done; return nil })
+	return nil
+}
+
+func (a *App) startClients(_ context.Context, site configs.Site) error {
+	n := a.network.Load()
+	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
+		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
+		BodyTimeout: n.Limits.BodyTimeout})
+	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h)
+	a.addresses.Client = addr
+	return err
+}
+
+func (a *App) startAdmin(_ context.Context, site configs.Site) error {
+	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a,
+		Metrics: a.metrics, Token: site.Admin.Token.String(), Log: a.log})
+	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h)
+	a.addresses.Admin = addr
+	return err
+}
+
+// serve listens and serves until the app stops; then it lets calls finish for a while, and cuts what is left.
+func (a *App) serve(name, addr string, h http.Handler) (string, error) {
+	l, err := a.options.Listen("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	n := a.network.Load()
+	srv := gateway.Server(gateway.ServerOptions{Handler: h, HeaderTimeout: n.Limits.HeaderTimeout, MaxHeader: int(n.Limits.Header), Log: a.log})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
+		}
+	}()
+	a.onStop(name, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if srv.Shutdown(ctx) != nil {
+			_ = srv.Close() // long downloads and open sockets end here
+		}
+		<-done
+		return nil
+	})
+	return l.Addr().String(), nil
+}
+
+func pick(override, address string) string {
+	if override != "" {
+		return override
+	}
+	return address
+}

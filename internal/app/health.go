@@ -1,0 +1,134 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/meridian-gateway/meridian/gateway"
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// Forwarding is the health of this site's forwarding: what is owed to each other site, and how the link to it is.
+func (a *App) Forwarding(ctx context.Context) (gateway.Forwarding, error) {
+	net := a.network.Load()
+	f := gateway.Forwarding{Network: net.Name, Site: a.site, State: gateway.OK, ConfigHash: net.Hash, InDoubt: a.engine.InDoubt(),
+		Problems: a.problems()}
+	list, err := a.store.Backlog(ctx)
+	if err != nil {
+		f.State = gateway.Down
+		f.Problems = append(f.Problems, "the store does not answer: "+err.Error())
+	}
+	backlog := make(map[request.Site]store.Backlog, len(list))
+	for _, b := range list {
+		backlog[b.Site] = b
+	}
+	for _, s := range a.others() {
+		d := a.destination(s, backlog[s])
+		f.State = worse(f.State, d.State)
+		f.Destinations = append(f.Destinations, d)
+	}
+	if f.InDoubt > 0 || len(f.Problems) > 0 {
+		f.State = worse(f.State, gateway.Degraded)
+	}
+	a.metrics.Observe(f)
+	return f, nil
+}
+
+// destination judges one other site: down when its breaker is open or the probe fails, degraded when something needs a look.
+func (a *App) destination(site request.Site, b store.Backlog) gateway.Destination {
+	st := a.peers.Status(site)
+	lag, rate := a.lags.of(site)
+	d := gateway.Destination{Site: site, State: gateway.OK, Breaker: st.Breaker, Pending: b.Pending, InFlight: b.InFlight,
+		Waiting: b.Waiting, Parked: b.Parked, Lag: lag, LastError: st.LastError, ClockSkew: st.Skew.Seconds(), ConfigDrift: st.Drift,
+		Routes: a.routesTo(site)}
+	if !b.Oldest.IsZero() {
+		d.OldestAge = max(time.Since(b.Oldest).Seconds(), 0)
+	}
+	if !st.LastSuccess.IsZero() {
+		d.LastSuccess = &st.LastSuccess
+	}
+	if st.HelloError != "" {
+		d.LastError = st.HelloError
+	}
+	down := isDown(st)
+	if owed := b.Pending + b.InFlight + b.Waiting; owed == 0 {
+		d.Drain = new(float64)
+	} else if rate > 0 && !down {
+		left := float64(owed) / rate
+		d.Drain = &left
+	}
+	if down && b.InFlight == 0 {
+		// Nothing is tried while the link is down: what is due waits for it.
+		d.Waiting, d.Pending = d.Waiting+d.Pending, 0
+	}
+	switch {
+	case down:
+		d.State = gateway.Down
+	case b.Parked > 0, d.OldestAge > a.network.Load().LagLimit.Seconds(), st.Drift, !st.Upstream && !st.LastHello.IsZero():
+		d.State = gateway.Degraded
+	}
+	return d
+}
+
+// isDown: the breaker is open, or the last sign of life was asked for in vain.
+func isDown(st peer.Status) bool {
+	return st.Breaker == "open" || st.HelloError != ""
+}
+
+func worse(a, b string) string {
+	order := []string{gateway.OK, gateway.Degraded, gateway.Down}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
+}
+
+// routesTo names the routes that send something to a site.
+func (a *App) routesTo(site request.Site) []string {
+	out := []string{}
+	for _, r := range a.network.Load().Routes {
+		for _, act := range []*action{r.Transfer, r.Copy, r.Archive} {
+			if act != nil && (act.All || slices.Contains(act.To, site)) && (len(r.At) == 0 || slices.Contains(r.At, a.site)) {
+				out = append(out, r.Name)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// problems are what a person should know of this site itself.
+func (a *App) problems() []string {
+	out := slices.Clone(a.store.Warnings())
+	if err := a.refused.Load(); err != nil {
+		out = append(out, "the network file on disk was not taken: "+(*err).Error())
+	}
+	return out
+}
+
+// Ready tells whether clients can be served: the store answers and the gateway is not stopping.
+func (a *App) Ready(ctx context.Context) error {
+	if a.stopping.Load() {
+		return errors.New("the gateway is stopping")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return a.store.Ping(ctx)
+}
+
+// others are the other sites, by name.
+func (a *App) others() []request.Site {
+	var out []request.Site
+	for s := range a.network.Load().Sites {
+		if s != a.site {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, func(x, y request.Site) int { return cmp.Compare(x, y) })
+	return out
+}
