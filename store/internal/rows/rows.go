@@ -1,0 +1,161 @@
+// Package rows turns entries and deliveries into the bytes that stores keep, and back. It is shared by the durable stores.
+//
+// Every value begins with a version byte, so that a later format can be told from this one. The values of canonical fields are
+// kept exactly as they came: they never pass through encoding/json, which would compact and escape them.
+package rows
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"maps"
+	"slices"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// formatEntry is the first byte of an entry: sets of fields, each with its length before it, then JSON for the rest.
+const formatEntry = 1
+
+// ErrDamaged says that bytes read back are not those that were written.
+var ErrDamaged = errors.New("stored value is damaged")
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Seal appends a checksum of b, and of the key under which it will be kept, to b.
+func Seal(b []byte, key string) []byte {
+	return binary.LittleEndian.AppendUint32(b, checksum(b, key))
+}
+
+func checksum(b []byte, key string) uint32 {
+	return crc32.Update(crc32.Checksum([]byte(key), castagnoli), castagnoli, b)
+}
+
+// Unseal checks the checksum that Seal appended and returns the bytes before it. The error is ErrDamaged.
+func Unseal(b []byte, key string) ([]byte, error) {
+	n := len(b) - 4
+	if n < 0 || checksum(b[:n], key) != binary.LittleEndian.Uint32(b[n:]) {
+		return nil, ErrDamaged
+	}
+	return b[:n], nil
+}
+
+// AppendEntry appends e to dst. It fails only on values that have no JSON form, such as a time in the year 10000.
+func AppendEntry(dst []byte, e *request.Entry) ([]byte, error) {
+	dst = append(dst, formatEntry)
+	bare := *e
+	sets := fieldSets(&bare)
+	for _, f := range sets {
+		dst = appendFields(dst, *f)
+	}
+	if bare.Intent != nil {
+		in := *bare.Intent
+		in.Fields, in.Pre = nil, nil
+		if in.Snapshot != nil {
+			snap := *in.Snapshot
+			snap.Fields = nil
+			in.Snapshot = &snap
+		}
+		bare.Intent = &in
+	}
+	rest, err := json.Marshal(&bare)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s: %w", e.ID, err)
+	}
+	return append(dst, rest...), nil
+}
+
+// DecodeEntry is the inverse of AppendEntry. The entry shares no memory with b.
+func DecodeEntry(b []byte) (request.Entry, error) {
+	if len(b) == 0 || b[0] != formatEntry {
+		return request.Entry{}, fmt.Errorf("%w: entry of an unknown format", ErrDamaged)
+	}
+	b = b[1:]
+	var raw [4][]byte
+	for i := range raw {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			return request.Entry{}, fmt.Errorf("%w: entry is cut off", ErrDamaged)
+		}
+		raw[i], b = b[size:size+int(n)], b[size+int(n):]
+	}
+	var e request.Entry
+	if err := json.Unmarshal(b, &e); err != nil {
+		return request.Entry{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	for i, f := range fieldSets(&e) {
+		if len(raw[i]) == 0 {
+			continue
+		}
+		parsed, err := request.ParseFields(raw[i])
+		if err != nil {
+			return request.Entry{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		*f = parsed
+	}
+	return e, nil
+}
+
+// fieldSets lists where an entry holds canonical fields, always four; those of an absent intent lead to nowhere.
+func fieldSets(e *request.Entry) [4]*request.Fields {
+	sets := [4]*request.Fields{&e.Fields, new(request.Fields), new(request.Fields), new(request.Fields)}
+	if e.Intent != nil {
+		sets[1], sets[2] = &e.Intent.Fields, &e.Intent.Pre
+		if e.Intent.Snapshot != nil {
+			sets[3] = &e.Intent.Snapshot.Fields
+		}
+	}
+	return sets
+}
+
+// appendFields appends the length of f as JSON text and the text; nil fields have length zero, empty ones are "{}".
+func appendFields(dst []byte, f request.Fields) []byte {
+	if f == nil {
+		return append(dst, 0)
+	}
+	size := 2
+	for _, x := range f {
+		size += len(x.Name) + len(x.Value) + 4
+	}
+	text := f.AppendJSON(make([]byte, 0, size))
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
+
+// Clone copies an entry so that changing one does not change the other. Fields are immutable and stay shared.
+func Clone(e request.Entry) request.Entry {
+	e.Locals = maps.Clone(e.Locals)
+	e.Suspect = slices.Clone(e.Suspect)
+	e.Ops = slices.Clone(e.Ops)
+	e.Former = slices.Clone(e.Former)
+	e.Grant = copyOf(e.Grant)
+	e.Decision = copyOf(e.Decision)
+	if e.Doubt = copyOf(e.Doubt); e.Doubt != nil {
+		e.Doubt.Candidates = slices.Clone(e.Doubt.Candidates)
+	}
+	if e.Intent = copyOf(e.Intent); e.Intent != nil {
+		e.Intent.Removed = slices.Clone(e.Intent.Removed)
+		e.Intent.Owe = slices.Clone(e.Intent.Owe)
+		if s := copyOf(e.Intent.Snapshot); s != nil {
+			s.Locals = maps.Clone(s.Locals)
+			s.Holders = slices.Clone(s.Holders)
+			s.Ops = slices.Clone(s.Ops)
+			s.Former = slices.Clone(s.Former)
+			e.Intent.Snapshot = s
+		}
+	}
+	return e
+}
+
+func copyOf[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+// Open reports whether an entry belongs on the list of open intents.
+func Open(e *request.Entry) bool { return e.Intent != nil || len(e.Suspect) > 0 }
