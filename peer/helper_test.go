@@ -216,3 +216,14 @@ func within(t *testing.T, got, least, most time.Duration) {
 		t.Errorf("took %v, want %v to %v", got, least, most)
 	}
 }
+
+// nothingDone is a fake that does not remember, for benchmarks.
+type nothingDone struct{ *fake }
+
+func (nothingDone) Write(_ context.Context, _ request.Site, w request.Write) (Reply, error) {
+	return Reply{Op: w.Op, Version: request.First("rome")}, nil
+}
+
+func (nothingDone) Apply(_ context.Context, _ request.Site, s request.Snapshot) Ack {
+	return Ack{Version: s.Version, Local: "17", State: Delivered}
+}
