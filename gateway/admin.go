@@ -64,12 +64,11 @@ func NewAdmin(o AdminOptions) http.Handler {
 	get("/health/forwarding", "forwarding", a.forwarding)
 	r.Handle("/metrics", a.open(o.Metrics.Handler().ServeHTTP)).Methods("GET", "HEAD").Name("metrics")
 	a.api(r.PathPrefix("/api/v1").Subrouter())
-	r.PathPrefix("/api/").Handler(a.guarded(http.HandlerFunc(notFound)))
 	if o.Dashboard != nil {
 		r.PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
 	}
-	r.NotFoundHandler = http.HandlerFunc(notFound)
-	r.MethodNotAllowedHandler = http.HandlerFunc(notAllowed)
+	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))
+	r.MethodNotAllowedHandler = a.guarded(http.HandlerFunc(notAllowed))
 	return a.rebinding(r)
 }
 

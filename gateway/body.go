@@ -46,6 +46,11 @@ func checkContent(r *http.Request, v profile.Verb) error {
 	return nil
 }
 
+// bound gives the rest of a call d to arrive. net/http reads what a handler left of a body, as slowly as the client likes.
+func bound(w http.ResponseWriter, d time.Duration) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) // where the connection can
+}
+
 // body reads the whole body, within its limits of size and time. Nothing is held meanwhile but the connection.
 func (c *intercepted) body() ([]byte, *Problem) {
 	r := c.r
@@ -55,17 +60,15 @@ func (c *intercepted) body() ([]byte, *Problem) {
 	if r.Body == nil || r.ContentLength == 0 && len(r.TransferEncoding) == 0 && r.ProtoMajor == 1 {
 		return nil, nil
 	}
-	ctl := http.NewResponseController(c.w)
-	_ = ctl.SetReadDeadline(time.Now().Add(c.BodyTimeout)) // where the connection can
-	// The deadline must not outlive the body: net/http keeps reading to notice a client that goes away, and would take the
-	// deadline for that.
-	defer func() { _ = ctl.SetReadDeadline(time.Time{}) }()
 	in := http.MaxBytesReader(c.w, r.Body, c.Body)
 	// What is announced is not believed before it comes: a thousand slow clients must not cost a thousand whole bodies.
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), 32<<10)) + bytes.MinRead)
 	_, err := buf.ReadFrom(in)
 	if err == nil {
+		// The deadline must not outlive the body: net/http keeps reading to notice a client that goes away, and would take the
+		// deadline for that. After a failure it stays, so that nobody waits for the rest.
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 		return buf.Bytes(), nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -156,8 +156,7 @@ func (f *face) newOwn() *mux.Router {
 // ServeHTTP is the way of every client call: guard, the gateway's own paths, match, then write, read or pass through.
 func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p := f.guard(w, r); p != nil {
-		f.Metrics.call(callRefused, p.Status)
-		writeProblem(w, r, *p)
+		f.refused(w, r, *p)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, ownPrefix) {
@@ -172,8 +171,7 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err != nil:
-		f.Metrics.call(callRefused, http.StatusBadRequest)
-		writeProblem(w, r, problemFor(err))
+		f.refused(w, r, *closing(problemFor(err)))
 	case !ok:
 		f.pass(w, r)
 	case isWrite(m.Verb):
@@ -183,6 +181,13 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.pass(w, r)
 	}
+}
+
+// refused answers a call before anything was read of its body.
+func (f *face) refused(w http.ResponseWriter, r *http.Request, p Problem) {
+	bound(w, f.BodyTimeout)
+	f.Metrics.call(callRefused, p.Status)
+	writeProblem(w, r, p)
 }
 
 const (

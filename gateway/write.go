@@ -62,6 +62,9 @@ type intercepted struct {
 // read reads and checks the call; false when it has been answered already.
 func (c *intercepted) read() bool {
 	r := c.r
+	if r.Body != nil && r.Body != http.NoBody {
+		bound(c.w, c.BodyTimeout)
+	}
 	if err := checkContent(r, c.m.Verb); err != nil {
 		c.refuse(problemFor(err))
 		return false
