@@ -67,6 +67,7 @@ func NewAdmin(o AdminOptions) http.Handler {
 	if o.Dashboard != nil {
 		r.PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
 	}
+	// Middleware is skipped for what no route takes, so these carry the guard themselves.
 	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))
 	r.MethodNotAllowedHandler = a.guarded(http.HandlerFunc(notAllowed))
 	return a.rebinding(r)

@@ -27,9 +27,6 @@ func (a *admin) api(r *mux.Router) {
 	if a.Extend != nil {
 		a.Extend(r)
 	}
-	// Middleware is skipped for what no route takes, so these carry the guard themselves.
-	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))
-	r.MethodNotAllowedHandler = a.guarded(http.HandlerFunc(notAllowed))
 }
 
 func (a *admin) openAPI(w http.ResponseWriter, r *http.Request) {
