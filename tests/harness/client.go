@@ -118,7 +118,9 @@ func (a Answer) WantProblem(status int, kind string) Answer {
 }
 
 // OK reports whether the write was acknowledged.
-func (a Answer) OK() bool { return a.Err == nil && (a.Status == 200 || a.Status == 201 || a.Status == 204) }
+func (a Answer) OK() bool {
+	return a.Err == nil && (a.Status == 200 || a.Status == 201 || a.Status == 204)
+}
 
 // Record is the body as a record.
 func (a Answer) Record() Record {

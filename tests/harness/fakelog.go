@@ -57,3 +57,10 @@ func (f *Fake) story(n int) string {
 
 // noQuery is a list call without a filter.
 var noQuery = &url.URL{}
+
+// Remove deletes a record behind everybody's back.
+func (f *Fake) Remove(collection, id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.tables[collection], id)
+}

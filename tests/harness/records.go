@@ -164,3 +164,9 @@ func (g *Gateway) Request(ref string) (View, error) {
 	}
 	return v, json.Unmarshal(b, &v)
 }
+
+// ParseRecord reads one record; numbers stay as they are written.
+func ParseRecord(body []byte) (Record, error) { return object(body) }
+
+// GetRaw is a plain GET that wants a status of 200.
+func GetRaw(url string) ([]byte, error) { return get(url, nil) }
