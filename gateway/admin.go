@@ -37,8 +37,8 @@ type AdminOptions struct {
 	OpenHealth bool
 	// Dashboard serves what is not below the paths of this face; nil: nothing.
 	Dashboard http.Handler
-	// Extend mounts further paths below /api/v1, behind the token.
-	Extend func(api *mux.Router)
+	// Extend mounts further paths below /api/v1, behind the token: handle("POST", "/transfer/{ref}", h).
+	Extend func(handle func(method, path string, h http.HandlerFunc))
 }
 
 type admin struct {
@@ -63,11 +63,11 @@ func NewAdmin(o AdminOptions) http.Handler {
 	get("/readyz", "ready", a.ready)
 	get("/health/forwarding", "forwarding", a.forwarding)
 	r.Handle("/metrics", a.open(o.Metrics.Handler().ServeHTTP)).Methods("GET", "HEAD").Name("metrics")
-	a.api(r.PathPrefix("/api/v1").Subrouter())
+	a.api(r)
 	if o.Dashboard != nil {
 		r.PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
 	}
-	// Middleware is skipped for what no route takes, so these carry the guard themselves.
+	// Nobody without the token learns what is there.
 	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))
 	r.MethodNotAllowedHandler = a.guarded(http.HandlerFunc(notAllowed))
 	return a.rebinding(r)

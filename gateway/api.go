@@ -13,19 +13,29 @@ import (
 	"github.com/meridian-gateway/meridian/store"
 )
 
-// api mounts what the command line does.
+// apiPrefix is where the admin API is.
+const apiPrefix = "/api/v1"
+
+// api mounts what the command line does. It does without a subrouter: mux answers a wrong method below one with 404, as soon as
+// another route follows.
 func (a *admin) api(r *mux.Router) {
-	r.Use(a.guarded)
-	r.HandleFunc("/openapi.yaml", a.openAPI).Methods("GET", "HEAD").Name("openapi")
-	r.HandleFunc("/status", a.status).Methods("GET", "HEAD").Name("status")
-	r.HandleFunc("/requests", a.requests).Methods("GET", "HEAD").Name("requests")
-	r.HandleFunc("/requests/{ref}", a.request).Methods("GET", "HEAD").Name("request")
-	r.HandleFunc("/requests/{ref}/settle", a.settle).Methods("POST").Name("settle")
-	r.HandleFunc("/deliveries", a.deliveries).Methods("GET", "HEAD").Name("deliveries")
-	r.HandleFunc("/deliveries/retry", a.retry).Methods("POST").Name("retry")
-	r.HandleFunc("/deliveries/cancel", a.cancel).Methods("POST").Name("cancel")
+	handle := func(method, path string, h http.HandlerFunc) {
+		methods := []string{method}
+		if method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		r.Handle(apiPrefix+path, a.guarded(h)).Methods(methods...).Name(method + " " + path)
+	}
+	handle("GET", "/openapi.yaml", a.openAPI)
+	handle("GET", "/status", a.status)
+	handle("GET", "/requests", a.requests)
+	handle("GET", "/requests/{ref}", a.request)
+	handle("POST", "/requests/{ref}/settle", a.settle)
+	handle("GET", "/deliveries", a.deliveries)
+	handle("POST", "/deliveries/retry", a.retry)
+	handle("POST", "/deliveries/cancel", a.cancel)
 	if a.Extend != nil {
-		a.Extend(r)
+		a.Extend(handle)
 	}
 }
 

@@ -46,7 +46,7 @@ func Server(o ServerOptions) *http.Server {
 		Handler:           o.Handler,
 		ReadHeaderTimeout: o.HeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
-		MaxHeaderBytes:    o.MaxHeader - 4096, // net/http adds as much of its own
+		MaxHeaderBytes:    max(o.MaxHeader-4096, 1024), // net/http adds as much of its own
 		TLSConfig:         o.TLS,
 		ErrorLog:          quietLog(o.Log),
 		Protocols:         protocols,
