@@ -288,7 +288,9 @@ func (s *Store) publishRecord(c *change) {
 	}
 }
 
-func (s *Store) stripe(name string) uint64 { return maphash.String(s.seed, name) % uint64(len(s.stamps)) }
+func (s *Store) stripe(name string) uint64 {
+	return maphash.String(s.seed, name) % uint64(len(s.stamps))
+}
 
 // record returns the newest published record of a request, nil when there is none. It must not be changed.
 func (s *Store) record(id request.ID) (*record, error) {

@@ -197,7 +197,9 @@ type place struct {
 	site request.Site
 }
 
-func (a place) compare(b place) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.site, b.site)) }
+func (a place) compare(b place) int {
+	return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.site, b.site))
+}
 
 // behind lists the deliveries that are not delivered and match, one more than the page needs.
 func (s *Store) behind(f store.Filter, after place) []place {
