@@ -32,6 +32,8 @@ type api struct {
 	creates map[string]int // by external id
 	// fault is asked before (after=false) and after the write is made; an error is what the caller sees instead of the answer.
 	fault func(call request.Call, after bool) error
+	// late, when it says more than 0, makes a write only after that time, while the caller's connection breaks at once.
+	late func() time.Duration
 	// status, when not 0, is answered to every write instead of doing it.
 	status int
 }
@@ -53,6 +55,16 @@ func (a *api) Do(_ context.Context, call request.Call, _ bool) (request.Answer, 
 	}
 	if write && a.status != 0 {
 		return reply(a.status, map[string]any{"error": "no"}), nil
+	}
+	if write && a.late != nil {
+		if d := a.late(); d > 0 {
+			time.AfterFunc(d, func() {
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				a.serve(call)
+			})
+			return request.Answer{}, errBroke
+		}
 	}
 	ans := a.serve(call)
 	if write && a.fault != nil {
@@ -223,6 +235,7 @@ type cluster struct {
 	links  *links
 	apis   map[request.Site]*api
 	stores map[request.Site]*memory.Store
+	guards map[request.Site]*guard // of the present lives
 	routes []routing.Route
 	boot   int
 	corr   bool
@@ -234,7 +247,7 @@ var sites = []request.Site{"sf", "chicago", "paris"}
 // closed requests are copied to all.
 func inBubble(t *testing.T, corr bool, test func(*cluster)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, corr: corr, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{},
+		c := &cluster{t: t, corr: corr, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{}, guards: map[request.Site]*guard{},
 			links: &links{engines: map[request.Site]*Engine{}, cut: map[[2]request.Site]bool{}}}
 		c.routes = []routing.Route{
 			{Name: "chairs", On: []routing.Event{routing.Create}, At: []request.Site{"sf"}, When: `category == "chair"`,
@@ -264,7 +277,9 @@ func (c *cluster) start(s request.Site) {
 	if len(problems) > 0 {
 		c.t.Fatal(problems)
 	}
-	g := New(Options{Self: s, Sites: sites, Profile: testProfile(c.t, c.corr), Ledger: c.stores[s], Queue: c.stores[s], Notes: c.stores[s],
+	kept := &guard{Store: c.stores[s]}
+	c.guards[s] = kept
+	g := New(Options{Self: s, Sites: sites, Profile: testProfile(c.t, c.corr), Ledger: kept, Queue: kept, Notes: kept,
 		Upstream: c.apis[s], Peers: linkOf{c.links, s}, Routes: table, Replica: string(s), Boot: fmt.Sprint(c.boot)})
 	c.links.mu.Lock()
 	c.links.engines[s] = g
@@ -313,7 +328,11 @@ func (c *cluster) sendKeyed(s request.Site, kind request.Kind, local, body, key 
 		}
 		w.Fields = f
 	}
-	return c.at(s).Write(c.t.Context(), w)
+	g := c.at(s)
+	if g == nil {
+		return request.Result{}, errDead
+	}
+	return g.Write(c.t.Context(), w)
 }
 
 // must sends a write that has to succeed and returns the result and the local id in its answer.

@@ -256,9 +256,7 @@ func TestCrashAfterCommit(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		res, id := c.must("sf", request.Create, "", `{"category":"desk","status":"closed"}`)
 		c.converged(res.Entry.ID, "sf", "chicago", "paris")
-		crash := &crashing{Store: c.stores["sf"]}
-		c.at("sf").Ledger = crash
-		crash.after = 1 // the intent is stored, the record is not
+		c.guards["sf"].left = 1 // the intent is stored, the record is not
 		_, err := c.send("sf", request.Update, id, `{"x":1}`)
 		if request.KindOf(err) != request.Doubtful {
 			t.Fatalf("%v", err)
@@ -271,20 +269,6 @@ func TestCrashAfterCommit(t *testing.T) {
 			t.Errorf("version %s, intent %v", e.Version, e.Intent)
 		}
 	})
-}
-
-// crashing is a store whose process dies: after some commits nothing is stored any more.
-type crashing struct {
-	store.Store
-	mu    sync.Mutex
-	after int
-}
-
-func (s *crashing) commitAllowed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.after--
-	return s.after >= 0
 }
 
 func TestIdempotencyKey(t *testing.T) {
@@ -412,5 +396,33 @@ func TestAnySiteID(t *testing.T) {
 		if rec["x"] != float64(1) || rec["y"] != float64(1) {
 			t.Errorf("%v", rec)
 		}
+	})
+}
+
+// A call that broke off lands after a newer version was applied: the copy is found wrong after the quiet time and made right.
+func TestLateApplyIsRepaired(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		res, id := c.must("sf", request.Create, "", `{"category":"desk","status":"closed","n":1}`)
+		c.converged(res.Entry.ID, "sf", "chicago", "paris")
+		late := 0
+		c.apis["paris"].mu.Lock()
+		c.apis["paris"].late = func() time.Duration { late++; return time.Duration(10/late/late) * time.Second }
+		c.apis["paris"].mu.Unlock()
+		c.must("sf", request.Update, id, `{"n":2}`)
+		synctest.Wait()
+		c.apis["paris"].mu.Lock()
+		c.apis["paris"].late = nil
+		c.apis["paris"].mu.Unlock()
+		c.must("sf", request.Update, id, `{"n":3}`)
+		time.Sleep(5 * time.Second)
+		if n := c.record(res.Entry.ID, "paris")["n"]; n != float64(3) {
+			t.Fatalf("the newer version was not applied before the late one: n=%v", n)
+		}
+		time.Sleep(6 * time.Second)
+		if n := c.record(res.Entry.ID, "paris")["n"]; n != float64(2) {
+			t.Fatalf("the late call did not land: n=%v", n)
+		}
+		time.Sleep(time.Minute)
+		c.converged(res.Entry.ID, "sf", "chicago", "paris")
 	})
 }
