@@ -322,6 +322,11 @@ func TestTheBreakerOpensForLongerAndLonger(t *testing.T) {
 				if word := c.Status("rome").Breaker; word != "open" {
 					t.Fatalf("%s while it lets nothing through", word)
 				}
+				dials := p.count()
+				_, err := c.Write(t.Context(), "rome", update())
+				if wantKind(t, err, request.OwnerUnreachable); p.count() != dials {
+					t.Fatal("an open breaker dialed")
+				}
 				time.Sleep(10 * time.Millisecond)
 			}
 			waits = append(waits, time.Since(start))

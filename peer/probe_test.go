@@ -84,8 +84,8 @@ func TestAPeerWithoutItsUpstreamStaysBehindTheBreaker(t *testing.T) {
 		end := probing(c)
 		defer end()
 		time.Sleep(time.Minute)
-		if s := c.Status("rome"); s.Breaker == "closed" || s.Up || s.Upstream || s.HelloError != "" {
-			t.Errorf("%+v", s)
+		if s := c.Status("rome"); s.Breaker == "closed" || s.Up || s.Upstream || s.HelloError != "" || c.Ready("rome") {
+			t.Errorf("%+v, ready %v", s, c.Ready("rome"))
 		}
 		upstream.Store(true)
 		time.Sleep(6 * time.Second)

@@ -141,7 +141,6 @@ func (s *server) admit(a *answerer, r *http.Request) bool {
 	}
 	switch s.nonces.take(m.nonce, at, now) {
 	case replayed:
-		a.call = nil
 		return refuse(http.StatusUnauthorized, "the call was made before")
 	case full:
 		a.fail(&request.Error{Op: "peer", Kind: request.Unavailable, Detail: "too many calls", Retry: window / 2})
