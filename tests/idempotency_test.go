@@ -68,7 +68,7 @@ func TestKeyWithAnotherBody(t *testing.T) {
 	if c := oslo.Fake().Commits("PATCH"); len(c) != 2 {
 		t.Errorf("the owner's API was written %d times, want 2", len(c))
 	}
-	for _, key := range []string{"", string(make([]byte, 0)) + fmt.Sprintf("%010000d", 1)} {
+	for _, key := range []string{"", fmt.Sprintf("%010000d", 1)} {
 		a := oslo.Do(harness.Call{Method: "POST", Path: "/tickets", Body: ticket(subject("bad key"), ""), Header: map[string][]string{"Idempotency-Key": {key}}})
 		if a.Err != nil || a.Status != 400 && a.Status != 431 {
 			t.Errorf("a key of %d bytes gave %d %v, want 400", len(key), a.Status, a.Err)
@@ -88,15 +88,10 @@ func TestKeyAcrossCrash(t *testing.T) {
 			var first harness.Answer
 			if when == "under way" {
 				owner := map[string]*harness.Gateway{"desk": sf, "chair": chicago}[category]
-				slow := owner.Fake().Inject(&harness.Fault{Method: "POST", Times: 1, Commit: true, Header: map[string][]string{"X-Slow": {"1"}}, Wait: 400 * time.Millisecond})
+				slow := owner.Fake().Inject(&harness.Fault{Method: "POST", Times: 1, Commit: true, Wait: 400 * time.Millisecond})
 				ended := make(chan struct{})
 				go func() { defer close(ended); sf.Do(call) }()
-				harness.Eventually(t, soon, "the call is under way", func() error {
-					if owner.Fake().Struck(slow) == 0 {
-						return fmt.Errorf("not yet")
-					}
-					return nil
-				})
+				harness.Eventually(t, soon, "the call is under way", func() error { return struck(owner.Fake(), slow) })
 				sf.Kill()
 				<-ended
 			} else {

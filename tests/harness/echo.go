@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -45,6 +46,8 @@ func (f *Fake) echo(w http.ResponseWriter, r *http.Request) {
 			}
 			sent += n
 		}
+	case r.URL.Path == "/echo/stream":
+		f.stream(w)
 	case r.URL.Path == "/echo/drain":
 		n, _ := io.Copy(io.Discard, r.Body)
 		_ = json.NewEncoder(w).Encode(map[string]int64{"size": n})
@@ -82,4 +85,24 @@ func webSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = io.Copy(conn, rw) // whatever comes goes back, frame for frame
+}
+
+// Stream makes /echo/stream send one line at a time, each after a word from the test.
+func (f *Fake) Stream(more <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.more = more
+}
+
+func (f *Fake) stream(w http.ResponseWriter) {
+	f.mu.Lock()
+	more := f.more
+	f.mu.Unlock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	for i := range 5 {
+		_, _ = fmt.Fprintf(w, "data: %d\n", i)
+		_ = out.Flush()
+		<-more
+	}
 }

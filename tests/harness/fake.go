@@ -29,6 +29,7 @@ type Fake struct {
 	faults  []*Fault
 	log     []Entry
 	commits int
+	more    <-chan struct{}
 }
 
 // Entry is one call as it arrived at a Fake, with what came of it.

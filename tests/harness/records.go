@@ -170,3 +170,6 @@ func ParseRecord(body []byte) (Record, error) { return object(body) }
 
 // GetRaw is a plain GET that wants a status of 200.
 func GetRaw(url string) ([]byte, error) { return get(url, nil) }
+
+// Post sends JSON to the admin API and wants a status of 2xx.
+func Post(url, body string) ([]byte, error) { return send("POST", url, nil, body) }
