@@ -156,7 +156,7 @@ func (h *machine) take(t *rapid.T, site request.Site, limit int) {
 }
 
 func (h *machine) same(t *rapid.T, what string, want, got any) {
-	if d := cmp.Diff(want, got, cmp.Comparer(sameSlices), cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); d != "" {
+	if d := cmp.Diff(want, got, comparing()); d != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, d)
 	}
 }

@@ -465,13 +465,13 @@ func longBacklog(t *testing.T, open Opener) {
 		t.Skip("long backlog: skipped by -short")
 	}
 	s, _ := open(t)
-	const small, large = 2_000, 200_000
+	const small, large, writers = 2_000, 200_000, 256
 	var done int
 	grow := func(to int) {
 		var wg sync.WaitGroup
-		for w := range 64 {
+		for w := range writers {
 			wg.Go(func() {
-				for n := done + w; n < to; n += 64 {
+				for n := done + w; n < to; n += writers {
 					if _, err := s.Commit(t.Context(), store.Tx{Entry: entry(n, 1), Owe: debts(chicago), Now: at(time.Duration(n) * time.Millisecond)}); err != nil {
 						t.Errorf("commit: %v", err)
 						return

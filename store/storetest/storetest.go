@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
@@ -177,15 +178,22 @@ func wantErr(t testing.TB, err, want error) {
 	}
 }
 
+// comparing takes empty for absent, and times for the same that mean the same moment.
+func comparing() cmp.Options {
+	return cmp.Options{cmpopts.EquateEmpty(),
+		cmp.FilterValues(func(a, b request.Fields) bool { return len(a)+len(b) > 0 }, cmp.Comparer(sameFields)),
+		cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })}
+}
+
 func wantSame(t testing.TB, what string, want, got any) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmp.Comparer(sameSlices), cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) })); d != "" {
+	if d := cmp.Diff(want, got, comparing()); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
 }
 
-// sameSlices takes no fields and empty fields for the same; their bytes are compared in a test of its own.
-func sameSlices(a, b request.Fields) bool {
+// sameFields takes no fields and empty fields for the same; their bytes are compared in a test of its own.
+func sameFields(a, b request.Fields) bool {
 	return slices.EqualFunc(a, b, func(x, y request.Field) bool { return x.Name == y.Name && string(x.Value) == string(y.Value) })
 }
 
