@@ -1,0 +1,300 @@
+package profile
+
+import (
+	"bytes"
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// Judge says what an answer means for the call that it answers.
+func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
+	k := c.calls[v]
+	if k == nil {
+		return Doubtful
+	}
+	switch {
+	case slices.Contains(k.status, a.Status):
+		if !readable(v, a) {
+			return Doubtful
+		}
+		return Accepted
+	case slices.Contains(k.gone, a.Status):
+		return Gone
+	}
+	switch s := a.Status; {
+	case s == 429 || s == 503 || s == 425:
+		return Unavailable
+	case s == 408:
+		return Doubtful // some proxies say it of an API that is slow
+	case s == 501 || s >= 400 && s < 500:
+		return Refused
+	}
+	return Doubtful
+}
+
+// readable tells an answer of the API from the page of a proxy or of a login, which comes with 200 as well.
+func readable(v Verb, a request.Answer) bool {
+	if v == Read || v == List {
+		return valid(a.Body)
+	}
+	return !bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<"))
+}
+
+// unwrap is the record in an answer: what the envelope points to or, as some APIs do it after a write, the whole body.
+func (c *Collection) unwrap(body []byte) ([]byte, bool) {
+	if !valid(body) {
+		return nil, false
+	}
+	for _, p := range []pointer{c.envelope.answer, nil} {
+		if record, ok := lookup(body, p); ok && isObject(record) {
+			return record, true
+		}
+	}
+	return nil, false
+}
+
+// Created tells the id of the record that a create made: from the body, the Location or a header, as the profile says, or from
+// Location where the body has none. The error has Kind Doubtful: the answer is a success without a usable id.
+func (c *Collection) Created(a request.Answer) (Created, error) {
+	record, ok := c.unwrap(a.Body)
+	local := ""
+	switch c.id.from {
+	case "header":
+		local = c.matched(a.Header.Get(c.id.name))
+	case "location":
+		local = c.located(a.Header.Get("Location"))
+	default:
+		if ok {
+			local = c.idIn(record)
+		}
+		if local == "" && valid(a.Body) {
+			local = c.idIn(a.Body)
+		}
+		if local == "" {
+			local = c.located(a.Header.Get("Location"))
+		}
+	}
+	if !usable(local) {
+		return Created{}, &request.Error{Op: "profile.Created", Kind: request.Doubtful, Detail: "the answer to the create holds no usable id"}
+	}
+	out := Created{Local: local}
+	if ok && c.holds(record, local) {
+		out.Record = record
+	}
+	return out, nil
+}
+
+// Answered is the record in the answer to a read or to a write of one; ok=false when the answer does not hold the whole record
+// with that id.
+func (c *Collection) Answered(a request.Answer, local string) (record []byte, ok bool) {
+	if a.Status < 200 || a.Status > 299 {
+		return nil, false
+	}
+	record, ok = c.unwrap(a.Body)
+	if !ok || !c.holds(record, local) {
+		return nil, false
+	}
+	return record, true
+}
+
+// holds reports whether a record is the one with the id, and more than that id.
+func (c *Collection) holds(record []byte, local string) bool {
+	if c.id.at != nil {
+		// A record that does not show its id is taken where ids come from elsewhere.
+		if id := c.idIn(record); id != local && (id != "" || c.id.from == "body") {
+			return false
+		}
+	}
+	more := false
+	members(record, func(m member) bool {
+		t := c.reading[m.name]
+		more = t == nil || !t.hidden
+		return !more
+	})
+	return more
+}
+
+// idIn is the id in a record as text, "" when there is none.
+func (c *Collection) idIn(record []byte) string {
+	if c.id.at == nil {
+		return ""
+	}
+	raw, ok := lookup(record, c.id.at)
+	if !ok {
+		return ""
+	}
+	if isString(raw) {
+		return unquote(raw)
+	}
+	for i, d := range raw {
+		if (d < '0' || d > '9') || i == 0 && d == '0' {
+			return "" // not a whole number above 0
+		}
+	}
+	return string(raw)
+}
+
+// usable reports whether the API can be asked for an id.
+func usable(id string) bool {
+	if id == "" || len(id) > 256 || id == "." || id == ".." {
+		return false
+	}
+	return !strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd || r >= 0x80 && r < 0xa0 })
+}
+
+// matched is what the profile's expression finds in a header.
+func (c *Collection) matched(s string) string {
+	if c.id.match == nil {
+		return s
+	}
+	if groups := c.id.match.FindStringSubmatch(s); groups != nil {
+		return groups[1]
+	}
+	return ""
+}
+
+// located is the id in a Location: absolute, without host, relative, or lacking what reading has behind the id.
+func (c *Collection) located(location string) string {
+	if location == "" {
+		return ""
+	}
+	if c.id.match != nil {
+		return c.matched(location)
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Opaque != "" {
+		return ""
+	}
+	t := c.calls[Read].path
+	s := lastSegment(u.EscapedPath())
+	s = strings.TrimSuffix(strings.TrimPrefix(s, t.before[strings.LastIndexByte(t.before, '/')+1:]), t.after)
+	id, err := url.PathUnescape(s)
+	if err != nil || id == lastSegment(c.calls[Create].path.before) { // the collection's own address
+		return ""
+	}
+	return id
+}
+
+func lastSegment(path string) string {
+	path = strings.TrimSuffix(path, "/")
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// Found are the records in the answer to FindCall that really carry the id, the oldest first: a filter that an API does not know
+// returns everything. The error has Kind Doubtful: the answer does not tell, and in particular does not tell that there is none.
+func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
+	doubt := func(detail string) error {
+		return &request.Error{Op: "profile.Found", Kind: request.Doubtful, Request: id, Detail: detail}
+	}
+	if a.Status != 200 || !valid(a.Body) {
+		return nil, doubt("the search by external id was not answered with a list")
+	}
+	list, ok := c.list(a.Body)
+	if !ok {
+		return nil, doubt("the answer to the search by external id holds no list where the profile says")
+	}
+	var hits []Created
+	var broken error
+	others := 0
+	members(list, func(m member) bool {
+		record := list[m.from:m.until]
+		if was, ok := lookup(record, c.external.read); !ok || unquote(was) != string(id) {
+			others++
+			return true
+		}
+		local := c.idIn(record)
+		if !usable(local) {
+			broken = doubt("a record with the external id shows no usable id of its own")
+			return false
+		}
+		hits = append(hits, Created{Local: local, Record: slices.Clone(record)})
+		return true
+	})
+	if broken != nil {
+		return nil, broken
+	}
+	if len(hits) == 0 && others > 0 && c.paged(a, others) {
+		return nil, doubt("the API does not filter by the external id and gave only a part of its records")
+	}
+	slices.SortStableFunc(hits, c.older)
+	return hits, nil
+}
+
+// list are the records in an answer: where the envelope says, or the whole body; one record alone counts as a list of one.
+func (c *Collection) list(body []byte) ([]byte, bool) {
+	for _, p := range []pointer{c.envelope.items, c.envelope.answer, nil} {
+		list, ok := lookup(body, p)
+		if !ok || c.envelope.items != nil && p == nil && isObject(list) {
+			continue
+		}
+		switch list[0] {
+		case '[':
+			return list, true
+		case '{':
+			if c.idIn(list) != "" {
+				return slices.Concat([]byte("["), list, []byte("]")), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// paged reports whether an answer says that there is more than the n records in it.
+func (c *Collection) paged(a request.Answer, n int) bool {
+	for _, link := range a.Header["Link"] {
+		if strings.Contains(link, `rel="next"`) || strings.Contains(link, "rel=next") {
+			return true
+		}
+	}
+	if !isObject(a.Body) {
+		return false
+	}
+	more := false
+	members(a.Body, func(m member) bool {
+		value := string(a.Body[m.from:m.until])
+		switch strings.ToLower(strings.ReplaceAll(m.name, "_", "")) {
+		case "total", "totalitems", "totalcount", "count":
+			at, ok := number(value)
+			of, _ := number(strconv.Itoa(n))
+			more = more || ok && at != of
+		case "next", "nextpage", "hasmore":
+			more = more || value != "null" && value != "false" && value != `""`
+		}
+		return true
+	})
+	return more
+}
+
+// older orders records by their time of creation where the profile knows it, else by their ids where these are numbers.
+func (c *Collection) older(a, b Created) int {
+	if c.created != nil {
+		x, ok1 := lookup(a.Record, c.created)
+		y, ok2 := lookup(b.Record, c.created)
+		if ok1 && ok2 && len(x) == len(y) {
+			if order := bytes.Compare(x, y); order != 0 {
+				return order
+			}
+		}
+	}
+	if digits(a.Local) && digits(b.Local) {
+		return cmp.Or(cmp.Compare(len(a.Local), len(b.Local)), cmp.Compare(a.Local, b.Local))
+	}
+	return 0
+}
+
+func digits(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// ETag is the tag of the state that an answer shows; "" where the API has none.
+func (c *Collection) ETag(a request.Answer, _ []byte) string {
+	if !c.etag {
+		return ""
+	}
+	return a.Header.Get("Etag")
+}

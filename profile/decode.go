@@ -1,0 +1,305 @@
+package profile
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// SyntaxError is a place in the YAML text that is not a profile.
+type SyntaxError struct {
+	Line, Column  int
+	Message, Hint string
+}
+
+// Error says where and what.
+func (e *SyntaxError) Error() string {
+	s := fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+func wrongAt(n *yaml.Node, hint, format string, args ...any) error {
+	return &SyntaxError{Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// strict refuses keys of a mapping that the struct type of out does not have, and keys that are there twice.
+func strict(n *yaml.Node, out any) error {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		return wrongAt(n, "", "want a mapping here, not %s", kindOf(n))
+	}
+	known := keys(reflect.TypeOf(out).Elem())
+	seen := make(map[string]bool, len(n.Content)/2)
+	for i := 0; i < len(n.Content); i += 2 {
+		k := n.Content[i]
+		if k.Tag == "!!merge" {
+			continue
+		}
+		if !known[k.Value] {
+			return wrongAt(k, nearest(k.Value, known), "the key %q is not known here", k.Value)
+		}
+		if seen[k.Value] {
+			return wrongAt(k, "", "the key %q is there twice", k.Value)
+		}
+		seen[k.Value] = true
+	}
+	return nil
+}
+
+func keys(t reflect.Type) map[string]bool {
+	out := make(map[string]bool, t.NumField())
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag.Get("yaml"); tag != "-" {
+			out[tag] = true
+		}
+	}
+	return out
+}
+
+func kindOf(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	}
+	return strconv.Quote(n.Value)
+}
+
+// nearest is a hint: the known key that is spelled most alike, if any is near.
+func nearest(key string, known map[string]bool) string {
+	best, least := "", 3
+	for k := range known {
+		if d := distance(strings.ToLower(key), k); d < least || d == least && best != "" && k < best {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "did you mean " + best + "?"
+}
+
+// distance is how many letters are to be put in, left out or changed to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *Spec) UnmarshalYAML(n *yaml.Node) error {
+	type plain Spec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *CollectionSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain CollectionSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly; false is an API without the call.
+func (s *CallSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain CallSpec
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!bool" {
+		var on bool
+		if err := n.Decode(&on); err != nil {
+			return err
+		}
+		if on {
+			return wrongAt(n, "leave it out to take the preset's", "true does not describe a call")
+		}
+		*s = CallSpec{Off: true}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *IDSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain IDSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *EnvelopeSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain EnvelopeSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *ExternalIDSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain ExternalIDSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes a string or {read, write}.
+func (s *Place) UnmarshalYAML(n *yaml.Node) error {
+	type plain Place
+	if n.Kind == yaml.ScalarNode {
+		*s = Place{Read: n.Value, Write: n.Value}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes true, false or {field}.
+func (s *ETagSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain ETagSpec
+	if n.Kind == yaml.ScalarNode {
+		*s = ETagSpec{}
+		if n.Decode(&s.On) != nil {
+			return wrongAt(n, "", "etag is true, false or {field: /pointer}, not %q", n.Value)
+		}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *StampSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain StampSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes a string, the pointer, or a mapping.
+func (s *FieldSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain FieldSpec
+	if n.Kind == yaml.ScalarNode {
+		*s = FieldSpec{At: n.Value}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes a number or as in 50/s.
+func (r *Rate) UnmarshalYAML(n *yaml.Node) error {
+	number, unit, _ := strings.Cut(n.Value, "/")
+	per, ok := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if n.Kind != yaml.ScalarNode || !ok || err != nil || !(v >= 0 && v < 1e9) {
+		return wrongAt(n, "as in 50/s, 100/m or 1000/h", "%s is not a rate", kindOf(n))
+	}
+	*r = Rate(v / per)
+	return nil
+}
+
+// UnmarshalYAML takes a number or a list of numbers.
+func (s *Statuses) UnmarshalYAML(n *yaml.Node) error {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	*s = make(Statuses, 0, len(list))
+	for _, e := range list {
+		v, err := strconv.Atoi(e.Value)
+		if e.Kind != yaml.ScalarNode || err != nil || v < 200 || v > 599 {
+			return wrongAt(e, "", "%s is not an HTTP status from 200 to 599", kindOf(e))
+		}
+		*s = append(*s, v)
+	}
+	return nil
+}
+
+// UnmarshalYAML takes a scalar.
+func (l *Literal) UnmarshalYAML(n *yaml.Node) (err error) {
+	*l, err = literal(n)
+	return err
+}
+
+// UnmarshalYAML takes a mapping of scalars.
+func (v *Values) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind != yaml.MappingNode {
+		return wrongAt(n, "as in {open: opened, closed: done}", "values is a mapping of canonical to local values, not %s", kindOf(n))
+	}
+	*v = make(Values, 0, len(n.Content)/2)
+	for i := 0; i < len(n.Content); i += 2 {
+		canonical, err := literal(n.Content[i])
+		if err != nil {
+			return err
+		}
+		local, err := literal(n.Content[i+1])
+		if err != nil {
+			return err
+		}
+		*v = append(*v, Value{canonical, local})
+	}
+	return nil
+}
+
+// literal is a YAML scalar as JSON text. Plain numbers keep their digits.
+func literal(n *yaml.Node) (Literal, error) {
+	if n.Kind != yaml.ScalarNode {
+		return nil, wrongAt(n, "", "want a text, a number, true, false or null here, not %s", kindOf(n))
+	}
+	switch n.ShortTag() {
+	case "!!null":
+		return Literal("null"), nil
+	case "!!bool":
+		return Literal(strings.ToLower(n.Value)), nil
+	case "!!int", "!!float":
+		if json.Valid([]byte(n.Value)) {
+			return Literal(n.Value), nil
+		}
+		if i, ok := new(big.Int).SetString(n.Value, 0); ok {
+			return Literal(i.String()), nil
+		}
+		return nil, wrongAt(n, "write it in decimal, or in quotes as a text", "%s is a number that JSON does not have", n.Value)
+	}
+	return Literal(appendQuoted(nil, n.Value)), nil
+}

@@ -1,0 +1,197 @@
+package profile
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// FromCall maps the body of a client's call to canonical fields: the record is taken out of the call's envelope, and what has no
+// canonical form is left out. body must have passed CheckJSON. The error has Kind Invalid: the envelope is missing.
+func (c *Collection) FromCall(body []byte) (request.Fields, error) {
+	record, ok := lookup(body, c.envelope.call)
+	if !ok || !isObject(record) {
+		return nil, &request.Error{Op: "profile.FromCall", Kind: request.Invalid,
+			Detail: fmt.Sprintf("the body has no JSON object at %q, where this API expects the record", c.envelope.call)}
+	}
+	return c.canonical(record, c.writing, func(f *field) pointer { return f.write }), nil
+}
+
+// FromRecord maps a record as the API answers it, out of its envelope, to canonical fields. The error has Kind Doubtful: the
+// record is not a JSON object.
+func (c *Collection) FromRecord(record []byte) (request.Fields, error) {
+	if !valid(record) || !isObject(record) {
+		return nil, &request.Error{Op: "profile.FromRecord", Kind: request.Doubtful, Detail: "the API's record is not a JSON object"}
+	}
+	return c.canonical(record, c.reading, func(f *field) pointer { return f.read }), nil
+}
+
+// Expect is what FromRecord will give for a record that was made of f: without what this site does not hold, and in the values
+// that it can hold. Compare with it, not with f, what was read after a write.
+func (c *Collection) Expect(f request.Fields) request.Fields {
+	b, err := c.body(nil, f)
+	if err != nil {
+		return f
+	}
+	// The body has the shape of writing; where reading differs, the field's value takes the same way in both directions.
+	out := c.canonical(request.Fields(b.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write })
+	return slices.DeleteFunc(out, func(x request.Field) bool {
+		named := c.named[x.Name]
+		return named != nil && named.read == nil
+	})
+}
+
+// canonical reads a valid record by one of the indexes.
+func (c *Collection) canonical(record []byte, ix index, place func(*field) pointer) request.Fields {
+	out := make(request.Fields, 0, 16)
+	members(record, func(m member) bool {
+		value := record[m.from:m.until:m.until]
+		t := ix[m.name]
+		switch {
+		case t == nil:
+			if c.named[m.name] == nil { // else the name is that of a field which is somewhere else
+				out = append(out, request.Field{Name: m.name, Value: slices.Clone(value)})
+			}
+		case len(t.fields) > 0:
+			for _, f := range t.fields {
+				if raw, ok := lookup(value, place(f)[1:]); ok {
+					out = append(out, request.Field{Name: f.name, Value: f.toCanonical(raw)})
+				}
+			}
+		case !t.hidden && c.named[m.name] == nil:
+			for _, p := range t.strip {
+				value = remove(value, p)
+			}
+			out = append(out, request.Field{Name: m.name, Value: slices.Clone(value)})
+		}
+		return true
+	})
+	return out
+}
+
+func (f *field) toCanonical(raw []byte) json.RawMessage {
+	if len(f.in) > 0 && !isNull(raw) {
+		if v, ok := f.in[scalar(raw)]; ok {
+			return v
+		}
+	}
+	return slices.Clone(raw)
+}
+
+// toLocal is a canonical value as it is written at this site.
+func (f *field) toLocal(raw json.RawMessage) (json.RawMessage, error) {
+	if isNull(raw) {
+		return raw, nil
+	}
+	if len(f.out) > 0 {
+		if v, ok := f.out[scalar(raw)]; ok {
+			raw = v
+		} else if f.strict {
+			return nil, wrongField(f.name, "its value "+clip(string(raw))+" is none of those that this site knows")
+		}
+	}
+	if f.most == 0 || !isString(raw) {
+		return raw, nil
+	}
+	text := unquote(raw)
+	if utf8.RuneCountInString(text) <= f.most {
+		return raw, nil
+	}
+	if !f.truncate {
+		return nil, wrongField(f.name, fmt.Sprintf("it is longer than the %d characters that this site can hold", f.most))
+	}
+	return request.Quote(string([]rune(text)[:f.most])), nil
+}
+
+func wrongField(name, what string) error {
+	return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "field " + name + ": " + what}
+}
+
+// scalar is a key under which two spellings of one JSON scalar are the same.
+func scalar(raw []byte) string {
+	if isString(raw) {
+		return `"` + unquote(raw)
+	}
+	if n, ok := number(string(raw)); ok {
+		return n
+	}
+	return string(raw)
+}
+
+// record is a record in the making: the members at its top, in order.
+type record struct {
+	members []request.Field
+}
+
+func (r *record) get(name string) (json.RawMessage, bool) { return request.Fields(r.members).Get(name) }
+
+func (r *record) set(p pointer, value json.RawMessage) error {
+	for i := range r.members {
+		if m := &r.members[i]; m.Name == p[0] {
+			if len(p) > 1 && isNull(m.Value) {
+				m.Value = json.RawMessage("{}")
+			}
+			v, err := splice(m.Value, p[1:], value)
+			if err != nil {
+				return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "there is no place for " + p.String() + " in the record"}
+			}
+			m.Value = v
+			return nil
+		}
+	}
+	r.members = append(r.members, request.Field{Name: p[0], Value: nest(p[1:], value)})
+	return nil
+}
+
+// body makes the members of a record out of canonical fields. current is the record that it replaces, nil when there is none or
+// it is only changed: parts of a member that no field speaks of are taken from there.
+func (c *Collection) body(current []byte, f request.Fields) (*record, error) {
+	r := &record{members: make([]request.Field, 0, len(f)+4)}
+	for _, x := range f {
+		named := c.named[x.Name]
+		if named == nil {
+			if t := c.writing[x.Name]; t == nil || !t.hidden && len(t.fields) == 0 {
+				r.members = append(r.members, x)
+			}
+			continue
+		}
+		if named.hidden || named.write == nil || named.fixed != nil {
+			continue
+		}
+		value, err := named.toLocal(x.Value)
+		if err != nil {
+			return nil, err
+		}
+		if _, begun := r.get(named.write[0]); len(named.write) > 1 && !begun && current != nil {
+			if was, ok := lookup(current, named.write[:1]); ok && isObject(was) {
+				r.members = append(r.members, request.Field{Name: named.write[0], Value: slices.Clone(was)})
+			}
+		}
+		if err := r.set(named.write, value); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// wholeBody is body for a record that is made or replaced: with the constants, and refused without what is required.
+func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error) {
+	for _, name := range c.required {
+		if v, ok := f.Get(name); !ok || isNull(v) {
+			return nil, wrongField(name, "this site requires it")
+		}
+	}
+	r, err := c.body(current, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, named := range c.fixed {
+		if err := r.set(named.write, named.fixed); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,114 @@
+package profile
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// mark is one thing that the gateway writes into a record.
+type mark struct {
+	at    pointer
+	value string
+	// may tells of a text that the client wrote there whether it may have read it in this very record.
+	may func(text string) bool
+}
+
+// marksFor are what is written into a record for a call of the verb. known says that the record carries the external id already.
+func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
+	if m.Request == "" {
+		return nil
+	}
+	exactly := func(want string) func(string) bool { return func(s string) bool { return s == want } }
+	var out []mark
+	add := func(at pointer, value string, may func(string) bool) {
+		if at != nil && value != "" {
+			out = append(out, mark{at, value, may})
+		}
+	}
+	if v != Update || !known {
+		add(c.external.write, string(m.Request), exactly(string(m.Request)))
+	}
+	add(c.stamp.request, string(m.Request), exactly(string(m.Request)))
+	add(c.stamp.owner, string(m.Owner), exactly(string(m.Owner)))
+	add(c.stamp.state, m.State, exactly(m.State))
+	add(c.stamp.version, m.Version.Mark(), func(s string) bool {
+		was, err := request.ParseMark(s)
+		return err == nil && !was.After(m.Version) // an older one was read before
+	})
+	return out
+}
+
+// Splice puts the external id and the stamps into a client's own body and keeps every other byte. known says that the record
+// carries the external id already, so that a merge need not. The error has Kind Reserved when the client set one of these
+// fields to something that is not the request's own, Invalid when the body is no JSON object or has no place for them. A
+// create or replacement may hold null or "" there, as forms do.
+func (c *Collection) Splice(v Verb, body []byte, m Marks, known bool) ([]byte, error) {
+	if v == Delete {
+		return body, nil
+	}
+	if !valid(body) || !isObject(body) {
+		return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid, Detail: "the body is not a JSON object"}
+	}
+	inner, ok := lookup(body, c.envelope.call)
+	if !ok || !isObject(inner) {
+		return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid,
+			Detail: fmt.Sprintf("the body has no JSON object at %q, where this API expects the record", c.envelope.call)}
+	}
+	if err := c.reserved(v, inner, m); err != nil {
+		return nil, err
+	}
+	for _, x := range c.marksFor(v, m, known) {
+		at := slices.Concat(c.envelope.call, x.at)
+		quoted := request.Quote(x.value)
+		if was, ok := lookup(body, at); ok && isString(was) && unquote(was) == x.value {
+			continue
+		}
+		out, err := splice(body, at, quoted)
+		if err != nil {
+			return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid, Detail: "there is no place for " + x.at.String() + " in the body"}
+		}
+		body = out
+	}
+	return body, nil
+}
+
+// reserved refuses a record in which the client wrote what only the gateway may.
+func (c *Collection) reserved(v Verb, record []byte, m Marks) error {
+	marks := c.marksFor(v, m, false)
+	for _, x := range marks {
+		was, ok := lookup(record, x.at)
+		if !ok || v != Update && (isNull(was) || string(bytes.TrimSpace(was)) == `""`) {
+			continue
+		}
+		if !isString(was) || !x.may(unquote(was)) {
+			return &request.Error{Op: "profile.Splice", Kind: request.Reserved, Request: m.Request,
+				Detail: "the field " + x.at.String() + " belongs to the gateway; leave it out"}
+		}
+	}
+	return nil
+}
+
+// Stamp reads what the gateway wrote into a record; ok=false when it carries nothing of it. What cannot be read is left zero.
+func (c *Collection) Stamp(record []byte) (m Marks, ok bool) {
+	if !valid(record) || !isObject(record) {
+		return Marks{}, false
+	}
+	text := func(p pointer) string {
+		if p == nil {
+			return ""
+		}
+		raw, _ := lookup(record, p)
+		return unquote(raw)
+	}
+	for _, p := range []pointer{c.stamp.request, c.external.read} {
+		if id, err := request.ParseID(text(p)); err == nil && m.Request == "" {
+			m.Request = id
+		}
+	}
+	m.Version, _ = request.ParseMark(text(c.stamp.version))
+	m.Owner, m.State = request.Site(text(c.stamp.owner)), text(c.stamp.state)
+	return m, m != Marks{}
+}
