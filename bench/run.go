@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// part is one group of figures. needsGateway parts are left out when there is no program to measure.
+type part struct {
+	name, title  string
+	needsGateway bool
+	run          func(context.Context, *bench) error
+}
+
+// parts lists everything in the order of the run: what must be quiet comes first.
+func parts() []part {
+	return []part{
+		{"idle", "idle gateway", true, measureIdle},
+		{"routes", "10,000 routes", false, measureRoutes},
+		{"pass", "passing through", false, measurePass},
+		{"writes", "accepted writes, two holders", false, measureWrites},
+		{"lag", "copy lag at 30 % of the highest rate", false, measureLag},
+		{"drain", "drain of a backlog", true, measureDrain},
+	}
+}
+
+// bench is one run: what it was asked, what it has started, what it has found.
+type bench struct {
+	options
+	shop     *workshop
+	load     *loader
+	meridian string // the program; "" when it could not be built
+	report   report
+	progress io.Writer
+	began    time.Time
+	// systems that accept writes, started by the first part that needs them; see writers.
+	systems []*system
+}
+
+func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
+	if o.dir == "" {
+		o.dir = ".cache"
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	under, err := filepath.Abs(o.dir)
+	if err != nil {
+		return err
+	}
+	shop, err := newWorkshop(under)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.close()) }()
+	b := &bench{options: o, shop: shop, progress: progress, began: time.Now()}
+	b.report.Machine = describe(under)
+	if o.install {
+		if err := b.installCaddy(ctx); err != nil {
+			return err
+		}
+	}
+	var failed error
+	if b.meridian, failed = b.build(ctx); failed != nil {
+		b.report.note("Meridian is not measured: %v", failed)
+	}
+	if b.load, err = shop.loader(); err != nil {
+		return err
+	}
+	failed = errors.Join(failed, b.runParts(ctx))
+	b.report.Seconds = time.Since(b.began).Seconds()
+	if o.json {
+		return errors.Join(failed, b.report.writeJSON(out))
+	}
+	return errors.Join(failed, b.report.writeTable(out))
+}
+
+func (b *bench) runParts(ctx context.Context) error {
+	var failed error
+	for _, p := range b.parts {
+		if p.needsGateway && b.meridian == "" {
+			continue
+		}
+		if ctx.Err() != nil {
+			b.report.note("%s: not measured, the time is over", p.name)
+			continue
+		}
+		b.say("%s", p.title)
+		if err := p.run(ctx, b); err != nil {
+			b.report.note("%s: %v", p.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", p.name, err))
+		}
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		failed = errors.Join(failed, ctx.Err())
+	}
+	return failed
+}
+
+// say prints a line of progress with the time since the start.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.progress, "%5.1fs  %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// build makes the program to be measured, from the sources in the current folder.
+func (b *bench) build(ctx context.Context) (string, error) {
+	if b.options.meridian != "" {
+		return filepath.Abs(b.options.meridian)
+	}
+	b.say("building ./cmd/meridian")
+	path := filepath.Join(b.shop.dir, "meridian")
+	if text, err := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/meridian").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ./cmd/meridian: %w: %s", err, text)
+	}
+	return path, nil
+}
+
+func (b *bench) installCaddy(ctx context.Context) error {
+	b.say("installing Caddy into %s", toolFolder)
+	folder, err := filepath.Abs(toolFolder)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "install", "github.com/caddyserver/caddy/v2/cmd/caddy@latest")
+	cmd.Env = append(os.Environ(), "GOBIN="+folder)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go install caddy: %w: %s", err, text)
+	}
+	return nil
+}
+
+// pause waits, or returns early with the reason when ctx is over.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
