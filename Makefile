@@ -1,0 +1,66 @@
+# Everything is one command. `make` alone tells which.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GOLANGCI := v2.15.0
+FUZZTIME ?= 10s
+export GOFLAGS ?= -buildvcs=false
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/meridian
+	go build -trimpath -o bin/meridian ./cmd/meridian
+
+.PHONY: test
+test: setup check ## install what the tests need, check the sources, run every test under the race detector
+	MERIDIAN_REQUIRE=1 go test -race -timeout 30m ./...
+
+.PHONY: long
+long: setup ## the black-box tests with all their rounds, gateways under the race detector too
+	MERIDIAN_REQUIRE=1 MERIDIAN_LONG=1 RACE=1 go test -race -count=1 -timeout 2h ./tests/...
+
+.PHONY: quick
+quick: check ## every test but the black-box ones
+	go test -race $$(go list ./... | grep -v /tests)
+
+.PHONY: setup
+setup: ## install json-server, PocketBase and Redis for the tests, where they are missing
+	@./scripts/setup.sh
+
+.PHONY: check
+check: ## gofmt and go vet
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:" $$unformatted >&2; exit 1; fi
+	go vet ./...
+
+.PHONY: lint
+lint: .cache/bin/golangci-lint-$(GOLANGCI) ## golangci-lint; builds it at the first time, some minutes
+	$< run ./...
+
+.cache/bin/golangci-lint-$(GOLANGCI):
+	GOBIN=$(CURDIR)/.cache/bin GOFLAGS=-mod=mod go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	mv .cache/bin/golangci-lint $@
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target in $$(dirname "$$file")"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+.PHONY: demo
+demo: ## the furniture company with its request APIs, in one process
+	go run ./cmd/meridian demo
+
+.PHONY: bench
+bench: ## measure, side by side with peers
+	go run ./bench
+
+.PHONY: clean
+clean: ## remove what was built and installed
+	rm -rf bin dist .cache
