@@ -151,7 +151,9 @@ func TestWriteRefusals(t *testing.T) {
 func TestOddPathsOfWrites(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nobody(t))
-	for _, path := range []string{"/tickets/a%2Fb", "/tickets/a%2fb"} {
+	for _, path := range []string{"/tickets/a%2Fb", "/tickets/a%2fb", "/tickets/../tickets/7", "//tickets/7", "/tickets//7", "/./tickets/7",
+		"/tickets/%2e%2e", "/tickets/a%5Cb", "/tickets/a%00", "/tickets/7;x=1", "/tickets/%252e", "/TICKETS/7", "/%74ickets/7",
+		"/tickets/%C0%AE", "/x/..%2Ftickets/7"} {
 		raw := b.raw(t, "PATCH "+path+" HTTP/1.1\r\nHost: gw\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 		if got := answered(raw); len(got) != 1 || !strings.HasPrefix(got[0], "400") {
 			t.Errorf("%s: %q", path, raw)
