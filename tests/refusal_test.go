@@ -2,7 +2,6 @@ package tests
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -112,8 +111,7 @@ func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	n := harness.Start(t, harness.Network{Sites: harness.Fakes(t, "oslo", "rome"), Routes: everywhere})
 	oslo := n.At("oslo")
-	name := subject("shown")
-	made := oslo.Create("/tickets", ticket(name, "")).Want(201)
+	made := oslo.Create("/tickets", ticket(subject("shown"), "")).Want(201)
 	n.Settled(soon)
 	for _, c := range []struct {
 		args []string
@@ -144,5 +142,4 @@ func TestCommandLine(t *testing.T) {
 	if out, code := harness.CLI(t, nil, "check", "--config", "/does/not/exist"); code != 2 {
 		t.Errorf("meridian check of no file: exit %d, want 2\n%s", code, out)
 	}
-	fmt.Fprintln(t.Output(), name)
 }

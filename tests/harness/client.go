@@ -65,7 +65,7 @@ func (g *Gateway) Do(c Call) Answer {
 	return a
 }
 
-// Create, Patch, Put, Delete and Get are the verbs of a request API.
+// Create makes a record.
 func (g *Gateway) Create(path, body string) Answer {
 	return g.Do(Call{Method: "POST", Path: path, Body: body})
 }
@@ -135,7 +135,7 @@ func (a Answer) Record() Record {
 // ID is the local id in the body.
 func (a Answer) ID() string { return a.Record().ID() }
 
-// Request, Owner and Role are of the receipt.
+// Request is the global id, of the receipt.
 func (a Answer) Request() string { return a.Header.Get("Meridian-Request") }
 
 // Owner is the site that owns the request.

@@ -30,10 +30,10 @@ func pattern(buf []byte, offset int64) {
 // echo answers below /echo: /echo/ws is a WebSocket that sends everything back, /echo/big?size=N a download, anything else
 // tells what arrived.
 func (f *Fake) echo(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/echo/ws":
+	switch r.URL.Path {
+	case "/echo/ws":
 		webSocket(w, r)
-	case r.URL.Path == "/echo/big":
+	case "/echo/big":
 		size, _ := strconv.ParseInt(r.URL.Query().Get("size"), 10, 64)
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
@@ -46,9 +46,9 @@ func (f *Fake) echo(w http.ResponseWriter, r *http.Request) {
 			}
 			sent += n
 		}
-	case r.URL.Path == "/echo/stream":
+	case "/echo/stream":
 		f.stream(w)
-	case r.URL.Path == "/echo/drain":
+	case "/echo/drain":
 		n, _ := io.Copy(io.Discard, r.Body)
 		_ = json.NewEncoder(w).Encode(map[string]int64{"size": n})
 	default:
