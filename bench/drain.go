@@ -17,13 +17,13 @@ func measureDrain(ctx context.Context, b *bench) error {
 	for _, kind := range []struct {
 		name    string
 		backlog int
-		share   time.Duration // of the time there is
+		tenths  time.Duration // of the time that is left
 		store   func(context.Context) (func(string) string, error)
 	}{
-		{"embedded", b.backlog, 1, func(context.Context) (func(string) string, error) {
+		{"embedded", b.backlog, 7, func(context.Context) (func(string) string, error) {
 			return embeddedStore(filepath.Join(b.shop.dir, "drain")), nil
 		}},
-		{"redis everysec", b.backlog / 5, 2, func(ctx context.Context) (func(string) string, error) {
+		{"redis everysec", b.backlog / 5, 10, func(ctx context.Context) (func(string) string, error) {
 			_, addr, err := b.redis(ctx, "everysec")
 			return redisStore(addr), err
 		}},
@@ -32,7 +32,8 @@ func measureDrain(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		d := drain{bench: b, name: "meridian, " + kind.name, backlog: kind.backlog, fill: b.fillLimit / kind.share, empty: b.drainLimit / kind.share}
+		left := time.Until(b.until) * kind.tenths / 10
+		d := drain{bench: b, name: "meridian, " + kind.name, backlog: kind.backlog, fill: left * 9 / 20, empty: left * 9 / 20}
 		if err := d.run(ctx, at); err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}

@@ -27,7 +27,7 @@ func measureLag(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	for round := range b.rounds {
+	for round := range b.turns(ctx) {
 		for _, s := range rotated(systems, round) {
 			if err := b.lagRound(ctx, s); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

@@ -34,7 +34,7 @@ func start(args []string, out, progress io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds of everything that is compared (default 7, quick 3)")
-	flags.Float64Var(&o.seconds, "seconds", 0, "length of one measurement (default 0.5, quick 0.4)")
+	flags.Float64Var(&o.seconds, "seconds", 0, "length of one measurement (default 0.5, quick 0.3)")
 	flags.BoolVar(&o.quick, "quick", false, "the whole run in under 90 s, with coarser figures")
 	flags.StringVar(&o.only, "only", "", "parts to run, by comma: "+strings.Join(partNames(), ", "))
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
@@ -62,6 +62,11 @@ func start(args []string, out, progress io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if o.install { // once, and not counted
+		if err := installCaddy(ctx, progress); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit)
 	defer cancel()
 	return run(ctx, o, out, progress)
@@ -85,7 +90,6 @@ type options struct {
 	limit                  time.Duration
 	parts                  []part
 	idle                   time.Duration
-	fillLimit, drainLimit  time.Duration
 	lagSeconds, settleTime float64
 }
 
@@ -97,15 +101,13 @@ func (o *options) complete() error {
 		}
 		return full
 	}
-	o.idle = time.Duration(pick(5, 10)) * time.Second
-	o.fillLimit = time.Duration(pick(8, 60)) * time.Second
-	o.drainLimit = time.Duration(pick(8, 75)) * time.Second
-	o.lagSeconds, o.settleTime = pick(0.7, 1.2), pick(2, 4)
+	o.idle = time.Duration(pick(4, 10)) * time.Second
+	o.lagSeconds, o.settleTime = pick(0.5, 1.2), pick(2, 4)
 	if o.rounds == 0 {
 		o.rounds = int(pick(3, 7))
 	}
 	if o.seconds == 0 {
-		o.seconds = pick(0.4, 0.5)
+		o.seconds = pick(0.3, 0.5)
 	}
 	if o.backlog == 0 {
 		o.backlog = int(pick(5000, 100000))

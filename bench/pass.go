@@ -47,11 +47,11 @@ func measurePass(ctx context.Context, b *bench) error {
 		return err
 	}
 	before, all := b.load.cpu(), int64(0)
-	for round := range b.rounds {
+	for round := range b.turns(ctx) {
 		for _, verb := range []string{"GET", "POST"} {
 			for _, p := range rotated(ways, round) {
 				if ctx.Err() != nil {
-					break
+					return ctx.Err()
 				}
 				calls, err := b.passRound(p, verb)
 				if err != nil {
@@ -60,7 +60,6 @@ func measurePass(ctx context.Context, b *bench) error {
 				all += calls
 			}
 		}
-		b.say("  round %d of %d", round+1, b.rounds)
 	}
 	if all > 0 {
 		own := float64((b.load.cpu() - before).Microseconds()) / float64(all)

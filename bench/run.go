@@ -14,6 +14,7 @@ import (
 // part is one group of figures. needsGateway parts are left out when there is no program to measure.
 type part struct {
 	name, title  string
+	weight       float64 // of its time
 	needsGateway bool
 	run          func(context.Context, *bench) error
 }
@@ -21,12 +22,12 @@ type part struct {
 // parts lists everything in the order of the run: what must be quiet comes first.
 func parts() []part {
 	return []part{
-		{"idle", "idle gateway", true, measureIdle},
-		{"routes", "10,000 routes", false, measureRoutes},
-		{"pass", "passing through", false, measurePass},
-		{"writes", "accepted writes, two holders", false, measureWrites},
-		{"lag", "copy lag at 30 % of the highest rate", false, measureLag},
-		{"drain", "drain of a backlog", true, measureDrain},
+		{"idle", "idle gateway", 10, true, measureIdle},
+		{"routes", "10,000 routes", 3, false, measureRoutes},
+		{"pass", "passing through", 27, false, measurePass},
+		{"writes", "accepted writes, two holders", 30, false, measureWrites},
+		{"lag", "copy lag at 30 % of the highest rate", 10, false, measureLag},
+		{"drain", "drain of a backlog", 20, true, measureDrain},
 	}
 }
 
@@ -39,6 +40,9 @@ type bench struct {
 	report   report
 	progress io.Writer
 	began    time.Time
+	// part is the one that is running, and until is when it should be done.
+	part  string
+	until time.Time
 	// systems that accept writes, started by the first part that needs them; see writers.
 	systems []*system
 }
@@ -61,11 +65,6 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	defer func() { err = errors.Join(err, shop.close()) }()
 	b := &bench{options: o, shop: shop, progress: progress, began: time.Now()}
 	b.report.Machine = describe(under)
-	if o.install {
-		if err := b.installCaddy(ctx); err != nil {
-			return err
-		}
-	}
 	var failed error
 	if b.meridian, failed = b.build(ctx); failed != nil {
 		b.report.note("Meridian is not measured: %v", failed)
@@ -83,7 +82,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 
 func (b *bench) runParts(ctx context.Context) error {
 	var failed error
-	for _, p := range b.parts {
+	end, _ := ctx.Deadline()
+	for i, p := range b.parts {
+		b.part, b.until = p.name, budget(time.Now(), end, b.parts[i:])
 		if p.needsGateway && b.meridian == "" {
 			continue
 		}
@@ -115,24 +116,10 @@ func (b *bench) build(ctx context.Context) (string, error) {
 	}
 	b.say("building ./cmd/meridian")
 	path := filepath.Join(b.shop.dir, "meridian")
-	if text, err := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/meridian").CombinedOutput(); err != nil {
+	if text, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", path, "./cmd/meridian").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build ./cmd/meridian: %w: %s", err, text)
 	}
 	return path, nil
-}
-
-func (b *bench) installCaddy(ctx context.Context) error {
-	b.say("installing Caddy into %s", toolFolder)
-	folder, err := filepath.Abs(toolFolder)
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, "go", "install", "github.com/caddyserver/caddy/v2/cmd/caddy@latest")
-	cmd.Env = append(os.Environ(), "GOBIN="+folder)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go install caddy: %w: %s", err, text)
-	}
-	return nil
 }
 
 // pause waits, or returns early with the reason when ctx is over.

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -138,4 +140,19 @@ func (b *bench) proxy(role string, spec proxySpec) (p *process, addr string, err
 		return nil, "", fmt.Errorf("%w; %s", err, p.tell())
 	}
 	return p, addr, nil
+}
+
+// installCaddy builds the newest Caddy from source into the project's tool folder.
+func installCaddy(ctx context.Context, progress io.Writer) error {
+	folder, err := filepath.Abs(toolFolder)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(progress, "installing Caddy into %s, which takes some minutes\n", toolFolder)
+	cmd := exec.CommandContext(ctx, "go", "install", "github.com/caddyserver/caddy/v2/cmd/caddy@latest")
+	cmd.Env = append(os.Environ(), "GOBIN="+folder)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go install caddy: %w: %s", err, text)
+	}
+	return nil
 }

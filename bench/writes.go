@@ -30,7 +30,7 @@ func measureWrites(ctx context.Context, b *bench) error {
 	if err := b.warmWriters(ctx, systems); err != nil {
 		return err
 	}
-	for round := range b.rounds {
+	for round := range b.turns(ctx) {
 		for _, s := range rotated(systems, round) {
 			if err := b.burst(ctx, s, loadCreate, &s.creates); err != nil {
 				return err
@@ -39,7 +39,6 @@ func measureWrites(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-		b.say("  round %d of %d", round+1, b.rounds)
 	}
 	for _, s := range systems {
 		b.reportWrites(systems, s)
