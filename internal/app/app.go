@@ -187,7 +187,7 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 	}
 	var err error
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
-		Key: n.Security.PeerKey.Bytes(), DialContext: a.options.DialPeer,
+		Key: []byte(n.Security.PeerKey.Reveal()), DialContext: a.options.DialPeer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
 		return peer.Greeting{Software: a.options.Version, Upstream: true}
 	}}
-	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, Key: n.Security.PeerKey.Bytes(), ConfigHash: a.configHash,
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, Key: []byte(n.Security.PeerKey.Reveal()), ConfigHash: a.configHash,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
 	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h)
 	a.addresses.Peer = addr
@@ -244,7 +244,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a,
-		Metrics: a.metrics, Token: site.Admin.Token.String(), Log: a.log})
+		Metrics: a.metrics, Token: site.Admin.Token.Reveal(), Log: a.log})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h)
 	a.addresses.Admin = addr
 	return err

@@ -1,0 +1,139 @@
+package configs
+
+import (
+	"go.yaml.in/yaml/v3"
+)
+
+// fileSpec is the network file as it is written. Names are the contract of the specification, appendix A.
+type fileSpec struct {
+	Network  string               `yaml:"network"`
+	Security securitySpec         `yaml:"security"`
+	Limits   limitsSpec           `yaml:"limits"`
+	Defaults defaultsSpec         `yaml:"defaults"`
+	Profiles map[string]yaml.Node `yaml:"profiles"`
+	Sites    map[string]siteSpec  `yaml:"sites"`
+	Pools    map[string]poolSpec  `yaml:"pools"`
+	Routes   []routeSpec          `yaml:"routes"`
+}
+
+type securitySpec struct {
+	PeerKey string  `yaml:"peer_key"`
+	TLS     tlsSpec `yaml:"tls"`
+}
+
+type tlsSpec struct {
+	CA   string `yaml:"ca"`
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+type limitsSpec struct {
+	Body          string `yaml:"body"`
+	Depth         int    `yaml:"depth"`
+	Header        string `yaml:"header"`
+	HeaderTimeout string `yaml:"header_timeout"`
+	BodyTimeout   string `yaml:"body_timeout"`
+}
+
+type defaultsSpec struct {
+	Unreachable string `yaml:"unreachable"`
+	Writes      string `yaml:"writes"`
+	Update      string `yaml:"update"`
+	OnDelete    string `yaml:"on_delete"`
+	LagLimit    string `yaml:"lag_limit"`
+}
+
+type siteSpec struct {
+	Profile     string            `yaml:"profile"`
+	Upstream    string            `yaml:"upstream"`
+	Credentials credentialsSpec   `yaml:"credentials"`
+	Listen      string            `yaml:"listen"`
+	TLS         tlsSpec           `yaml:"tls"`
+	Peer        peerSpec          `yaml:"peer"`
+	Admin       adminSpec         `yaml:"admin"`
+	Store       string            `yaml:"store"`
+	Timezone    string            `yaml:"timezone"`
+	Hours       map[string]string `yaml:"hours"`
+	Holidays    []string          `yaml:"holidays"`
+}
+
+type credentialsSpec struct {
+	Basic struct {
+		Username string `yaml:"username"`
+		Password string `yaml:"password"`
+	} `yaml:"basic"`
+	Bearer  string            `yaml:"bearer"`
+	Headers map[string]string `yaml:"headers"`
+	Login   map[string]string `yaml:"login"`
+}
+
+type peerSpec struct {
+	Listen string `yaml:"listen"`
+	URL    string `yaml:"url"`
+}
+
+type adminSpec struct {
+	Listen string `yaml:"listen"`
+	Token  string `yaml:"token"`
+}
+
+type poolSpec struct {
+	Parallel int    `yaml:"parallel"`
+	Rate     string `yaml:"rate"`
+	Priority string `yaml:"priority"`
+}
+
+type routeSpec struct {
+	Name       string        `yaml:"name"`
+	Collection string        `yaml:"collection"`
+	On         []string      `yaml:"on"`
+	At         []string      `yaml:"at"`
+	When       string        `yaml:"when"`
+	Transfer   *actionSpec   `yaml:"transfer"`
+	Copy       *actionSpec   `yaml:"copy"`
+	Return     *actionSpec   `yaml:"return"`
+	Archive    *actionSpec   `yaml:"archive"`
+	Delete     *actionSpec   `yaml:"delete"`
+	Schedule   *scheduleSpec `yaml:"schedule"`
+}
+
+type actionSpec struct {
+	To          toSpec   `yaml:"to"`
+	Mode        string   `yaml:"mode"`
+	Forward     string   `yaml:"forward"`
+	Unreachable string   `yaml:"unreachable"`
+	Writes      string   `yaml:"writes"`
+	Update      string   `yaml:"update"`
+	Window      string   `yaml:"window"`
+	Match       []string `yaml:"match"`
+	Duplicate   string   `yaml:"duplicate"`
+	OnDelete    string   `yaml:"on_delete"`
+	Keep        []string `yaml:"keep"`
+	Pool        string   `yaml:"pool"`
+	Copies      string   `yaml:"copies"`
+}
+
+// toSpec is one site, a list of sites, or "all".
+type toSpec []string
+
+// UnmarshalYAML takes a scalar for a list of one.
+func (t *toSpec) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*t = toSpec{n.Value}
+		return nil
+	}
+	var list []string
+	err := n.Decode(&list)
+	*t = list
+	return err
+}
+
+type scheduleSpec struct {
+	Cron         string `yaml:"cron"`
+	In           string `yaml:"in"`
+	At           string `yaml:"at"`
+	Of           string `yaml:"of"`
+	Every        string `yaml:"every"`
+	CatchUp      string `yaml:"catch_up"`
+	SkipHolidays bool   `yaml:"skip_holidays"`
+}

@@ -1,0 +1,96 @@
+// Package configs reads the network file: the one YAML file that describes all sites, profiles and routes, and is the same
+// everywhere. Reading is strict: every fault is found at once and named with its line and column.
+package configs
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/upstream"
+)
+
+// Network is a network file, checked and compiled.
+type Network struct {
+	Name string
+	// Hash is over the file as it is on disk, before ${VAR} is expanded: gateways with the same file have the same hash.
+	Hash string
+	Path string
+
+	Security Security
+	Limits   Limits
+	Defaults Defaults
+	// LagLimit is how old a delivery may become before health calls its destination degraded.
+	LagLimit time.Duration
+	Sites    map[request.Site]Site
+	Routes   []routing.Route
+	Table    *routing.Table
+	// Warnings are what the file may say but should be looked at.
+	Warnings Faults
+}
+
+// Secret is a value that is never shown.
+type Secret string
+
+// String hides it.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[secret]"
+}
+
+// GoString hides it.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalJSON hides it.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
+
+// Reveal is the value itself.
+func (s Secret) Reveal() string { return string(s) }
+
+// Security is how gateways know each other.
+type Security struct {
+	PeerKey Secret
+}
+
+// Limits bound what clients may send.
+type Limits struct {
+	Body, Header               int64
+	Depth                      int
+	HeaderTimeout, BodyTimeout time.Duration
+}
+
+// Defaults are what routes do where they do not say.
+type Defaults struct {
+	Unreachable, Writes, Update, OnDelete string
+}
+
+// Site is one site.
+type Site struct {
+	Name        request.Site
+	Profile     *profile.Profile
+	Upstream    *url.URL
+	Credentials upstream.Credentials
+	Listen      string
+	Peer        Peer
+	Admin       Admin
+	Store       string
+	Timezone    *time.Location
+	Hours       map[string]string
+	Holidays    []string
+}
+
+// Peer is where a site's gateway listens for others, and how they reach it.
+type Peer struct {
+	Listen string
+	URL    *url.URL
+}
+
+// Admin is where a site's admin API is.
+type Admin struct {
+	Listen string
+	Token  Secret
+}
