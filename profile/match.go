@@ -126,10 +126,12 @@ func (r *route) match(path string) (raw string, ok bool) {
 
 // disguised finds the template that a path would hit if it were decoded, cleaned and read in any case.
 func disguised(routes []route, escapedPath string) *route {
-	if !odd(escapedPath) {
-		return nil
+	s := escapedPath
+	if odd(s) {
+		s = plain(s)
+	} else if len(s) > 1 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
 	}
-	s := plain(escapedPath)
 	for i := range routes {
 		r := &routes[i]
 		if !r.one && s == r.plain.before {
