@@ -1,0 +1,57 @@
+-- settle: record ends of attempts of one partition, in order.
+--
+-- KEYS   1 tag of the partition
+-- ARGV   eleven for each: id, site, token, owed, acked, local, state, due, cause, attempts, now
+--        token "" is a confirmation from outside, "operator" a person's word
+-- Answer how many were not ignored. Repeating the script changes nothing: the leases it ended are gone, and the rest says the
+--        same again.
+local taken = 0
+
+local function confirm(row, acked, here, now)
+  if newer(acked, row[ACKED]) then row[ACKED] = acked end
+  if here ~= '' then row[LOCAL] = here end
+  if acked ~= '' and later(now, row[LAST]) then row[LAST] = now end
+end
+
+for i = 1, #ARGV, 11 do
+  local id, site, token, owed, acked, here, state, due, cause, attempts, now = unpack(ARGV, i, i + 10)
+  local key = request_key(id)
+  local held = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
+  if held[1] then
+    local row, lease = cmsgpack.unpack(held[1]), held[2]
+    local before = shown(row, lease)
+    local mine, till = lease_parts(lease)
+    local changed, ends = false, false
+    if token == 'operator' then
+      if owed == row[OWED] then
+        row[STATE], row[DUE], row[CAUSE], row[ATTEMPTS] = state, due, cause, attempts
+        changed, ends = true, true
+      end
+    elseif token == '' then
+      confirm(row, acked, here, now)
+      changed = true
+      if acked == row[OWED] and not (lease and later(till, now)) then
+        row[STATE], row[ATTEMPTS], row[CAUSE] = 'delivered', '0', ''
+        ends = true
+      end
+    elseif token == mine then
+      confirm(row, acked, here, now)
+      row[STATE], row[DUE], row[CAUSE], row[ATTEMPTS] = state, due, cause, attempts
+      if newer(row[OWED], owed) and acked ~= row[OWED] then
+        row[STATE], row[DUE] = 'pending', now
+        if acked == owed then row[SINCE] = now end -- it had caught up, and fell behind while it did
+      end
+      changed, ends = true, true
+    end
+    if changed then
+      taken = taken + 1
+      redis.call('HSET', key, 'h:' .. site, cmsgpack.pack(row))
+      if ends and lease then
+        redis.call('HDEL', key, 'l:' .. site)
+        lease = false
+      end
+      place(id, site, before, row, lease)
+    end
+  end
+end
+return taken

@@ -1,0 +1,231 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/rows"
+)
+
+// micros is a time as a score.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// seen is a delivery found to be due.
+type seen struct {
+	id    request.ID
+	score float64
+}
+
+// Claim implements store.Queue: one pipeline looks what is due in each partition, a second leases the oldest. Another gateway
+// may be faster in between; then it looks again.
+func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, error) {
+	if c.Limit <= 0 {
+		return nil, nil
+	}
+	for range 3 {
+		due, err := s.look(ctx, c)
+		if err != nil || len(due) == 0 {
+			return nil, err
+		}
+		got, err := s.lease(ctx, c, due)
+		if err != nil || len(got) > 0 {
+			return got, err
+		}
+	}
+	return nil, nil
+}
+
+// look lists what is due for a site, oldest first, as many as are wanted.
+func (s *Store) look(ctx context.Context, c store.Claim) ([]seen, error) {
+	now := strconv.FormatInt(micros(c.Now), 10)
+	calls := make([]*pending, partitions)
+	for p := range calls {
+		calls[p] = call(goredis.NewZSliceCmd(ctx, "zrangebyscore", s.keys.due(p, c.Site), "-inf", now, "withscores", "limit", 0, c.Limit))
+	}
+	if err := s.do(ctx, "store.Claim", calls...); err != nil {
+		return nil, err
+	}
+	var out []seen
+	for _, p := range calls {
+		for _, z := range p.cmd.(*goredis.ZSliceCmd).Val() {
+			out = append(out, seen{request.ID(fmt.Sprint(z.Member)), z.Score})
+		}
+	}
+	slices.SortFunc(out, func(a, b seen) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id)) })
+	return out[:min(len(out), c.Limit)], nil
+}
+
+// lease takes what was seen, one script for each partition concerned.
+func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.Claimed, error) {
+	token := s.unique()
+	order := make(map[request.ID]int, len(due))
+	var args [partitions][]any
+	for i, d := range due {
+		order[d.id] = i
+		p := partition(string(d.id))
+		if args[p] == nil {
+			args[p] = []any{string(c.Site), micros(c.Now), rows.Nanos(c.Now.Add(c.Lease)), token}
+		}
+		args[p] = append(args[p], string(d.id))
+	}
+	var calls []*pending
+	for p, a := range args {
+		if a != nil {
+			// Repeated after a lost answer it would find all taken, by itself. The leases of the first try just run out.
+			calls = append(calls, run(s.scripts.claim, s.keys.tag(p), true, a...))
+		}
+	}
+	if err := s.do(ctx, "store.Claim", calls...); err != nil {
+		return nil, err
+	}
+	var out []store.Claimed
+	for _, p := range calls {
+		list, err := p.cmd.(*goredis.Cmd).StringSlice()
+		if err != nil {
+			return nil, down("store.Claim", err)
+		}
+		for i := 0; i+2 < len(list); i += 3 {
+			claimed, err := decodeClaimed(request.ID(list[i]), list[i+1], list[i+2])
+			if err != nil {
+				return nil, down("store.Claim", err)
+			}
+			claimed.Token = token
+			out = append(out, claimed)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Claimed) int { return cmp.Compare(order[a.Request], order[b.Request]) })
+	return out, nil
+}
+
+func decodeClaimed(id request.ID, row, entry string) (c store.Claimed, err error) {
+	if c.Delivery, _, err = rows.DecodeDelivery(id, []byte(row)); err != nil {
+		return c, err
+	}
+	c.State = request.InFlight
+	c.Entry, err = decodeEntry(id, entry)
+	return c, err
+}
+
+// Settle implements store.Queue: one script for each partition concerned, in one pipeline.
+func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
+	var args [partitions][]any
+	for i := range list {
+		x := &list[i]
+		if err := checkSettlement(x); err != nil {
+			return err
+		}
+		p := partition(string(x.Request))
+		args[p] = append(args[p], string(x.Request), string(x.Site), x.Token, x.Owed.Mark(), x.Acked.Mark(), x.Local, string(x.State),
+			rows.Nanos(x.Due), x.Cause, x.Attempts, rows.Nanos(x.Now))
+	}
+	var calls []*pending
+	for p, a := range args {
+		for part := range slices.Chunk(a, 11*mostSettled) {
+			calls = append(calls, run(s.scripts.settle, s.keys.tag(p), false, part...))
+		}
+	}
+	return s.do(ctx, "store.Settle", calls...)
+}
+
+// mostSettled bounds how long one script keeps the server busy.
+const mostSettled = 100
+
+func checkSettlement(x *store.Settlement) error {
+	switch x.State {
+	case request.Delivered, request.Pending, request.Waiting, request.Parked, request.Cancelled:
+		return nil
+	}
+	if x.Token == "" {
+		return nil
+	}
+	return &request.Error{Op: "store.Settle", Kind: request.Invalid, Request: x.Request,
+		Detail: "a delivery cannot be settled as " + strconv.Quote(string(x.State))}
+}
+
+// counts reads how many deliveries each site has in each state, by partition.
+func (s *Store) counts(ctx context.Context, op string) ([partitions]map[request.Site]map[request.State]int, error) {
+	var out [partitions]map[request.Site]map[request.State]int
+	calls := make([]*pending, partitions)
+	for p := range calls {
+		_, calls[p] = hgetall(s.keys.count(p))
+	}
+	if err := s.do(ctx, op, calls...); err != nil {
+		return out, err
+	}
+	for p, c := range calls {
+		out[p] = make(map[request.Site]map[request.State]int)
+		for field, text := range fieldsOf(c) {
+			site, state, _ := strings.Cut(field, "\n")
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return out, down(op, err)
+			}
+			if n == 0 {
+				continue
+			}
+			if out[p][request.Site(site)] == nil {
+				out[p][request.Site(site)] = make(map[request.State]int)
+			}
+			out[p][request.Site(site)][request.State(state)] = n
+		}
+	}
+	return out, nil
+}
+
+// Backlog implements store.Queue.
+func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
+	counts, err := s.counts(ctx, "store.Backlog")
+	if err != nil {
+		return nil, err
+	}
+	bySite := make(map[request.Site]*store.Backlog)
+	var calls []*pending
+	var of []*store.Backlog
+	for p, perSite := range counts {
+		for site, n := range perSite {
+			b := bySite[site]
+			if b == nil {
+				b = &store.Backlog{Site: site}
+				bySite[site] = b
+			}
+			b.Pending += n[request.Pending]
+			b.InFlight += n[request.InFlight]
+			b.Waiting += n[request.Waiting]
+			b.Parked += n[request.Parked]
+			calls = append(calls, call(goredis.NewZSliceCmd(ctx, "zrange", s.keys.since(p, site), 0, 0, "withscores")))
+			of = append(of, b)
+		}
+	}
+	if err := s.do(ctx, "store.Backlog", calls...); err != nil {
+		return nil, err
+	}
+	for i, c := range calls {
+		for _, z := range c.cmd.(*goredis.ZSliceCmd).Val() {
+			if t := time.UnixMicro(int64(z.Score)).UTC(); z.Score != 0 && (of[i].Oldest.IsZero() || t.Before(of[i].Oldest)) {
+				of[i].Oldest = t
+			}
+		}
+	}
+	var out []store.Backlog
+	for _, b := range bySite {
+		if b.Pending+b.InFlight+b.Waiting+b.Parked > 0 {
+			out = append(out, *b)
+		}
+	}
+	slices.SortFunc(out, func(a, b store.Backlog) int { return cmp.Compare(a.Site, b.Site) })
+	return out, nil
+}

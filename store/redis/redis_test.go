@@ -1,0 +1,35 @@
+package redis
+
+import (
+	"testing"
+
+	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/redis/redistest"
+	"github.com/meridian-gateway/meridian/store/storetest"
+)
+
+var mine = store.Identity{Network: "net", Site: "rome", Upstream: "http://rome.example"}
+
+func mustOpen(t testing.TB, url string, id store.Identity) *Store {
+	t.Helper()
+	s, err := openStore(t.Context(), url, id, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestContract(t *testing.T) {
+	storetest.Exercise(t, func(t *testing.T) (store.Store, func() store.Store) {
+		url := redistest.Start(t)
+		s := mustOpen(t, url, mine)
+		return s, func() store.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = mustOpen(t, url, mine)
+			return s
+		}
+	})
+}

@@ -1,0 +1,40 @@
+package redis
+
+import (
+	_ "embed"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/common.lua
+var commonLua string
+
+//go:embed lua/commit.lua
+var commitLua string
+
+//go:embed lua/claim.lua
+var claimLua string
+
+//go:embed lua/settle.lua
+var settleLua string
+
+//go:embed lua/link.lua
+var linkLua string
+
+//go:embed lua/older.lua
+var olderLua string
+
+// script is one script with its digest. It runs by digest, and by text where the server does not know it yet.
+type script struct{ text, sha string }
+
+func newScript(text string) script {
+	text = commonLua + "\n" + text
+	return script{text, goredis.NewScript(text).Hash()}
+}
+
+// scripts are all that the store runs; each file says what it takes and answers.
+type scripts struct{ commit, claim, settle, link, older script }
+
+func newScripts() scripts {
+	return scripts{newScript(commitLua), newScript(claimLua), newScript(settleLua), newScript(linkLua), newScript(olderLua)}
+}

@@ -1,0 +1,79 @@
+package redis
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// parseURL reads the address of a store; see Open for the forms.
+func parseURL(text string) (*goredis.UniversalOptions, error) {
+	scheme, _, _ := strings.Cut(text, "://")
+	switch scheme {
+	case "redis", "rediss":
+		o, err := goredis.ParseURL(text)
+		if err != nil {
+			return nil, err
+		}
+		return &goredis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig}, nil
+	case "redis+sentinel", "redis+cluster":
+		return parseMany(text, scheme == "redis+sentinel")
+	}
+	return nil, fmt.Errorf("store %q: want redis://, rediss://, redis+sentinel:// or redis+cluster://", scheme)
+}
+
+func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	q := u.Query()
+	o := &goredis.UniversalOptions{Username: q.Get("username"), Password: q.Get("password"), SentinelUsername: q.Get("sentinel_username"),
+		SentinelPassword: q.Get("sentinel_password"), IsClusterMode: !sentinel}
+	port := "6379"
+	if sentinel {
+		port = "26379"
+		if o.MasterName = u.User.Username(); o.MasterName == "" {
+			return nil, fmt.Errorf("store %s: want the master's name, redis+sentinel://MASTER@host1,host2/0", u.Redacted())
+		}
+	} else if u.User != nil {
+		o.Username = u.User.Username()
+		o.Password, _ = u.User.Password()
+	}
+	for host := range strings.SplitSeq(u.Host, ",") {
+		if host == "" {
+			return nil, fmt.Errorf("store %s: an empty host", u.Redacted())
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		}
+		o.Addrs = append(o.Addrs, host)
+	}
+	if db := strings.Trim(u.Path, "/"); db != "" {
+		if o.DB, err = strconv.Atoi(db); err != nil || !sentinel && o.DB != 0 {
+			return nil, fmt.Errorf("store %s: %q is no database here", u.Redacted(), db)
+		}
+	}
+	if q.Get("tls") == "true" {
+		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return o, nil
+}
+
+// newClient makes the client. It never repeats a call by itself: the batcher knows what may be repeated.
+func newClient(o *goredis.UniversalOptions, opts Options) goredis.UniversalClient {
+	o.MaxRetries = -1
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	o.PoolSize = opts.Lanes + 4
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = opts.Timeout, opts.Timeout, opts.Timeout
+	o.DialerRetries = 1
+	o.DisableIdentity = true
+	return goredis.NewUniversalClient(o)
+}
