@@ -62,14 +62,26 @@ func (c *Collection) canonical(record []byte, ix index, place func(*field) point
 				}
 			}
 		case !t.hidden && c.named[m.name] == nil:
+			rest := value
 			for _, p := range t.strip {
-				value = remove(value, p)
+				rest = remove(rest, p)
 			}
+			if len(rest) != len(value) && empty(rest) {
+				break // it is only there for what was taken out
+			}
+			value = rest
 			out = append(out, request.Field{Name: m.name, Value: slices.Clone(value)})
 		}
 		return true
 	})
 	return out
+}
+
+// empty reports whether an object has no members.
+func empty(text []byte) bool {
+	none := isObject(text)
+	members(text, func(member) bool { none = false; return false })
+	return none
 }
 
 func (f *field) toCanonical(raw []byte) json.RawMessage {

@@ -19,7 +19,7 @@ func TestMapping(t *testing.T) {
 	  "noise":1, "external_id":"x", "sync":{"version":"1@a.1"}, "sync_owner":"a", "impact":{"id":4,"name":"high"}, "Content":"c", "meta":{"etag":1,"k":2},
 	  "subject":"not the title", "source":"mail", "text":null }`
 	f, err := c.FromRecord([]byte(record))
-	want := `{"subject":"t","status":"open","z":12345678901234567890,"made":"now","sync":{},"impact":4,"meta":{"k":2},"text":null}`
+	want := `{"subject":"t","status":"open","z":12345678901234567890,"made":"now","impact":4,"meta":{"k":2},"text":null}`
 	if got := string(f.AppendJSON(nil)); err != nil || got != want {
 		t.Errorf("FromRecord: %s %v\nwant %s", got, err, want)
 	}
