@@ -141,14 +141,18 @@ func (g *Engine) followLater(ctx context.Context, w request.Write, to request.Si
 			"follow the operation, or repeat the call with its Idempotency-Key"}
 }
 
-// ask sends a write to the owner. A peer not heard of for a while is asked for a sign of life first: a dead link is then found
-// out before anything was sent, and the write is certainly not done instead of in doubt.
+// knockTimeout is how long a peer may take for a sign of life before it counts as unreachable.
+const knockTimeout = 2 * time.Second
+
+// ask sends a write to the owner. A peer that has not answered anything just now is asked for a sign of life first: a dead link
+// is then found out before the write was sent, and the write is certainly not done instead of in doubt. Under load every answer
+// is such a sign, so this costs busy links nothing.
 func (g *Engine) ask(ctx context.Context, to request.Site, w request.Write) (peerReply, error) {
 	if !g.Peers.Ready(to) {
 		return peerReply{}, &request.Error{Op: "replicate.forward", Kind: request.OwnerUnreachable, Detail: "the link to " + string(to) + " is down"}
 	}
-	if g.now().Sub(g.Peers.Status(to).LastSuccess) > g.Knock {
-		kctx, cancel := context.WithTimeout(ctx, g.Knock)
+	if st := g.Peers.Status(to); g.now().Sub(st.LastSuccess) > g.Knock || st.LastErrorAt.After(st.LastSuccess) {
+		kctx, cancel := context.WithTimeout(ctx, knockTimeout)
 		_, err := g.Peers.Hello(kctx, to)
 		cancel()
 		if err != nil {

@@ -107,8 +107,8 @@ type Options struct {
 	// OnDelete is what a deletion does to the copies: "cascade" or "keep".
 	OnDelete string
 	// Patience is how long a client waits for the resolver after an unknown outcome (default 5s), Hold how long a write waits
-	// for another's unresolved intent (default 2s), Knock how old a peer's last sign of life may be before a write that must
-	// not end in doubt asks it first (default 2s).
+	// for another's unresolved intent (default 2s), Knock how old a peer's last answer may be before a write asks it for a sign
+	// of life first (default 5ms).
 	Patience, Hold, Knock time.Duration
 	// Deliver is how many batches go to one site at a time (default 2), Batch how many deliveries are in one (default 64).
 	Deliver, Batch int
@@ -140,7 +140,7 @@ func New(o Options) *Engine {
 	}
 	setDefault(&o.Patience, 5*time.Second)
 	setDefault(&o.Hold, 2*time.Second)
-	setDefault(&o.Knock, 2*time.Second)
+	setDefault(&o.Knock, 5*time.Millisecond)
 	if o.Deliver == 0 {
 		o.Deliver = 2
 	}
