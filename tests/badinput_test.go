@@ -109,9 +109,13 @@ func bodies() []badCall {
 func paths() []badCall {
 	ok := `{"subject":"x"}`
 	var calls []badCall
-	for _, p := range []string{"/tickets/../tickets", "//tickets", "/./tickets", "/tickets//1", "/tickets/%2e%2e/x", "/tickets/a%2fb", "/tickets/a%5cb",
-		"/tickets/1%00", "/tickets/%252e", "/tickets/..", "/tickets/%c0%af", "/Tickets", "/tickets/1;x=1", "/%74ickets"} {
-		calls = append(calls, badCall{"POST " + p, on("POST", p, ok), []int{400}}, badCall{"PATCH " + p, on("PATCH", p, ok), []int{400}})
+	for _, p := range []string{"/tickets/../tickets", "//tickets", "/./tickets", "/x/../tickets", "/x/%2e%2e/tickets", "/tickets/.", "/Tickets", "/%74ickets",
+		"/tickets%2f", "/tickets;x=1"} {
+		calls = append(calls, badCall{"POST " + p, on("POST", p, ok), []int{400}})
+	}
+	for _, p := range []string{"/tickets/../tickets/1", "//tickets/1", "/./tickets/1", "/tickets//1", "/tickets/%2e%2e/tickets/1", "/tickets/a%2fb",
+		"/tickets/a%5cb", "/tickets/1%00", "/tickets/%252e", "/tickets/%c0%af", "/Tickets/1", "/tickets/1;x=1", "/%74ickets/1", "/tickets/1%20"} {
+		calls = append(calls, badCall{"PATCH " + p, on("PATCH", p, ok), []int{400}}, badCall{"DELETE " + p, on("DELETE", p, ok), []int{400}})
 	}
 	return append(calls,
 		badCall{"lower case method", on("post", "/tickets", ok), []int{400, 405, 501}},

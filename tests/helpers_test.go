@@ -2,9 +2,13 @@ package tests
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/meridian-gateway/meridian/tests/harness"
 )
+
+// key is a text as an Idempotency-Key.
+func key(text string) string { return strings.ReplaceAll(text, " ", "-") }
 
 // struck is nil once a fault has happened.
 func struck(f *harness.Fake, x *harness.Fault) error {

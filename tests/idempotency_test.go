@@ -15,7 +15,7 @@ func TestSameKeyAtOnce(t *testing.T) {
 	n := harness.Start(t, harness.Network{Sites: harness.Fakes(t, "san-francisco", "chicago"), Routes: chairs})
 	for _, category := range []string{"desk", "chair"} {
 		name := subject("one " + category)
-		call := harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, fmt.Sprintf(`"category":%q`, category)), Key: name}
+		call := harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, fmt.Sprintf(`"category":%q`, category)), Key: key(name)}
 		n.At("san-francisco").Fake().Inject(&harness.Fault{Method: "POST", Times: 1, Wait: 300 * time.Millisecond, Commit: true})
 		answers := make([]harness.Answer, 10)
 		var all sync.WaitGroup
@@ -53,12 +53,12 @@ func TestKeyWithAnotherBody(t *testing.T) {
 	n := harness.Start(t, harness.Network{Sites: harness.Fakes(t, "oslo", "rome"), Routes: everywhere})
 	oslo, rome := n.At("oslo"), n.At("rome")
 	name := subject("keyed")
-	made := oslo.Do(harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, ""), Key: "k-" + name}).Want(201)
-	oslo.Do(harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, `"x":1`), Key: "k-" + name}).WantProblem(422, "key-reused")
+	made := oslo.Do(harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, ""), Key: key(name)}).Want(201)
+	oslo.Do(harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, `"x":1`), Key: key(name)}).WantProblem(422, "key-reused")
 
 	copied := rome.WantCopy(name, soon, nil)
 	for g, id := range map[*harness.Gateway]string{oslo: made.ID(), rome: copied.ID()} {
-		up := harness.Call{Method: "PATCH", Path: "/tickets/" + id, Body: fmt.Sprintf(`{"by":%q}`, g.Name), Key: "up-" + name + g.Name}
+		up := harness.Call{Method: "PATCH", Path: "/tickets/" + id, Body: fmt.Sprintf(`{"by":%q}`, g.Name), Key: key("up " + name + g.Name)}
 		one := g.Do(up).Want(200)
 		two := g.Do(up).Want(200)
 		if one.Header.Get("Meridian-Version") != two.Header.Get("Meridian-Version") || string(one.Body) != string(two.Body) {
@@ -84,7 +84,7 @@ func TestKeyAcrossCrash(t *testing.T) {
 	for _, category := range []string{"desk", "chair"} {
 		for _, when := range []string{"after the answer", "under way"} {
 			name := subject(category + " " + when)
-			call := harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, fmt.Sprintf(`"category":%q`, category)), Key: "crash " + name}
+			call := harness.Call{Method: "POST", Path: "/tickets", Body: ticket(name, fmt.Sprintf(`"category":%q`, category)), Key: key(name)}
 			var first harness.Answer
 			if when == "under way" {
 				owner := map[string]*harness.Gateway{"desk": sf, "chair": chicago}[category]

@@ -11,17 +11,17 @@ import (
 
 // Link is a TCP connection between two programs that can fail: it listens at Address and forwards to a target.
 type Link struct {
-	listener net.Listener
-	target   string
+	address, target string
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever the state changes
-	cut     bool
-	hold    [2]bool // black hole, by direction: forth (to the target) and back
-	latency time.Duration
-	open    map[net.Conn]struct{}
-	closed  bool
-	carried [2]int64
+	mu       sync.Mutex
+	listener net.Listener
+	changed  chan struct{} // closed and replaced whenever the state changes
+	cut      bool
+	drop     bool
+	hold     [2]bool // black hole, by direction: forth (to the target) and back
+	latency  time.Duration
+	open     map[net.Conn]struct{}
+	carried  [2]int64
 }
 
 // The directions of a link.
@@ -33,36 +33,34 @@ const (
 // NewLink makes a link to an address.
 func NewLink(t testing.TB, target string) *Link {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	k := &Link{address: Loopback(FreePort(t)), target: target, changed: make(chan struct{}), open: make(map[net.Conn]struct{})}
+	k.Heal()
+	if k.listener == nil {
+		t.Fatalf("a link cannot listen at %s", k.address)
 	}
-	k := &Link{listener: l, target: target, changed: make(chan struct{}), open: make(map[net.Conn]struct{})}
-	go k.accept()
-	t.Cleanup(func() {
-		k.set(func() { k.closed, k.cut = true, true })
-		_ = l.Close()
-	})
+	t.Cleanup(k.Cut)
 	return k
 }
 
 // Address is where the link listens.
-func (k *Link) Address() string { return k.listener.Addr().String() }
+func (k *Link) Address() string { return k.address }
 
 // URL is the address as a URL.
 func (k *Link) URL() string { return "http://" + k.Address() }
 
 // Cut breaks all connections and refuses new ones.
-func (k *Link) Cut() { k.set(func() { k.cut = true }) }
+func (k *Link) Cut() { k.set(func() { k.cut = true; k.breakAll() }) }
 
-// Reset breaks all connections; new ones are taken.
-func (k *Link) Reset() {
-	k.set(func() { k.cut = true })
-	k.set(func() { k.cut = false })
-}
+// Reset breaks all connections once; new ones are taken.
+func (k *Link) Reset() { k.set(k.breakAll) }
+
+// Drop takes connections and breaks them at once.
+func (k *Link) Drop() { k.set(func() { k.drop = true; k.breakAll() }) }
 
 // Heal ends every fault. Connections that were held go on.
-func (k *Link) Heal() { k.set(func() { k.cut, k.hold, k.latency = false, [2]bool{}, 0 }) }
+func (k *Link) Heal() {
+	k.set(func() { k.cut, k.drop, k.hold, k.latency = false, false, [2]bool{}, 0 })
+}
 
 // Hole swallows everything in both directions without breaking a connection, as a dead line does.
 func (k *Link) Hole() { k.set(func() { k.hold = [2]bool{true, true} }) }
@@ -80,26 +78,45 @@ func (k *Link) Carried() (to, from int64) {
 	return k.carried[forth], k.carried[back]
 }
 
-// set changes the state, wakes whoever waits for a change, and breaks the connections when the link is cut.
+// set changes the state, wakes whoever waits for a change, and listens only while the link is not cut.
 func (k *Link) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	change()
 	close(k.changed)
 	k.changed = make(chan struct{})
-	if k.cut {
-		for c := range k.open {
-			if tcp, ok := c.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0) // a reset, not a polite end
-			}
-			_ = c.Close()
+	switch {
+	case k.cut && k.listener != nil:
+		_ = k.listener.Close()
+		k.listener = nil
+	case !k.cut && k.listener == nil:
+		l, err := net.Listen("tcp", k.address)
+		if err != nil {
+			return // the port was taken while the link was cut; the test will tell
 		}
+		k.listener = l
+		go k.accept(l)
 	}
 }
 
-func (k *Link) accept() {
+// breakAll resets every connection.
+func (k *Link) breakAll() {
+	for c := range k.open {
+		reset(c)
+	}
+}
+
+// reset ends a connection as a broken line does, not politely.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+func (k *Link) accept(l net.Listener) {
 	for {
-		in, err := k.listener.Accept()
+		in, err := l.Accept()
 		if err != nil {
 			return
 		}
@@ -111,11 +128,8 @@ func (k *Link) accept() {
 func (k *Link) keep(c net.Conn) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.cut {
-		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		_ = c.Close()
+	if k.cut || k.drop {
+		reset(c)
 		return false
 	}
 	k.open[c] = struct{}{}
