@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestBadInput(t *testing.T) {
 		if s := status(answer); !containsInt(c.status, s) {
 			t.Errorf("%s: status %d, want %v: %.300s", c.name, s, c.status, answer)
 		}
-		if k := strings.Count(answer, "HTTP/1."); k > 1 {
+		if k := answers(answer); k > 1 {
 			t.Errorf("%s: %d answers to one call: %.300s", c.name, k, answer)
 		}
 		for _, g := range []*harness.Gateway{oslo, rome} {
@@ -159,6 +160,11 @@ func TestBadInput(t *testing.T) {
 	oslo.Create("/tickets", ticket(name, "")).Want(201)
 	rome.WantCopy(name, soon, nil)
 }
+
+// answers counts the answers in what came back.
+func answers(text string) int { return len(statusLine.FindAllString(text, -1)) }
+
+var statusLine = regexp.MustCompile(`(?m)^HTTP/1\.[01] \d\d\d `)
 
 func status(answer string) int {
 	var s int
@@ -191,7 +197,7 @@ func TestSmuggling(t *testing.T) {
 		"POST /echo/x HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n",
 	} {
 		answer := raw(t, oslo.Address(), first+hidden, 7*time.Second)
-		if strings.Count(answer, "HTTP/1.") > 1 {
+		if answers(answer) > 1 {
 			t.Errorf("the hidden call was answered: %.600s", answer)
 		}
 		for _, e := range oslo.Fake().Log() {

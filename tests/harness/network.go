@@ -172,10 +172,12 @@ func (c *Cluster) Path() string { return c.path }
 // Link is the link over which one site's gateway reaches another's.
 func (c *Cluster) Link(from, to string) *Link { return c.links[[2]string{from, to}] }
 
-// Cut breaks the links between two sites, both ways; Heal mends them.
+// Cut breaks the links between two sites, both ways; Heal mends them. It returns when the gateways have had time to see that
+// their kept connections are gone: a call that is sent in that very moment may rightly be in doubt.
 func (c *Cluster) Cut(a, b string) {
 	c.Link(a, b).Cut()
 	c.Link(b, a).Cut()
+	Pause(100 * time.Millisecond)
 }
 
 // Heal mends the links between two sites.
