@@ -1,8 +1,8 @@
 package profile
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -22,51 +22,98 @@ type Match struct {
 	RawID string
 }
 
-// matcher has the templates by method, those without an id first.
-type matcher map[string][]route
+// matcher finds the template of a path, by method.
+type matcher map[string]*table
+
+// table has the templates of one method twice: as they are written, and in the plainest spelling.
+type table struct {
+	exact, plain spelling
+}
+
+// spelling has templates by what can be looked up, so that a path costs the same with any number of collections.
+type spelling struct {
+	whole map[string]*route // templates without an id
+	under map[string]*route // those that end in the id, by what is before it
+	rest  []*route          // all others
+}
 
 type route struct {
 	pathTemplate
 	verb       Verb
 	collection *Collection
-	// plain is the template cleaned as odd paths are, in lower case.
-	plain pathTemplate
 }
 
 func (c *compiler) matcher(p *Profile) {
 	p.matcher = make(matcher)
-	for name, k := range p.Collections {
-		for verb, call := range k.calls {
-			if verb == List && call.path.before == "" || call.path.one != (verb != Create && verb != List) {
-				continue
+	for _, name := range slices.Sorted(maps.Keys(p.Collections)) {
+		k := p.Collections[name]
+		for _, verb := range []Verb{Create, Read, Update, Replace, Delete, List} {
+			call := k.calls[verb]
+			if call == nil || call.path.before == "" {
+				continue // a list without a path of its own
 			}
-			r := route{pathTemplate: call.path, verb: verb, collection: k}
-			r.plain = pathTemplate{one: r.one, before: strings.ToLower(call.path.before), after: strings.ToLower(call.path.after)}
-			if u, err := url.PathUnescape(r.plain.before); err == nil {
-				r.plain.before = strings.ToLower(u)
+			t := p.matcher[call.method]
+			if t == nil {
+				t = &table{}
+				p.matcher[call.method] = t
 			}
-			for _, other := range p.matcher[call.method] {
-				if other.pathTemplate == r.pathTemplate && other.verb != List && verb != List {
-					c.problem(fmt.Sprintf("%s %s is a call of %s and of %s", call.method, call.path.target("{id}"), min(name, other.collection.name),
-						max(name, other.collection.name)), "each call can belong to one collection only", "collections", max(name, other.collection.name), "path")
-				}
+			other := t.exact.add(&route{call.path, verb, k})
+			low := pathTemplate{one: call.path.one, before: plain(call.path.before), after: strings.ToLower(call.path.after)}
+			if strings.HasSuffix(call.path.before, "/") {
+				low.before = strings.TrimSuffix(low.before, "/") + "/"
 			}
-			p.matcher[call.method] = append(p.matcher[call.method], r)
+			t.plain.add(&route{low, verb, k})
+			if other != nil && (verb != List || other.verb != List) {
+				c.problem(fmt.Sprintf("%s %s is to %s a record of %s and to %s one of %s", call.method, call.path.before, other.verb,
+					other.collection.name, verb, name), "a call can mean one thing only", "collections", name, string(verb), "path")
+			}
 		}
 	}
-	for _, routes := range p.matcher {
-		slices.SortFunc(routes, func(a, b route) int {
-			if a.one != b.one {
-				if a.one {
-					return 1
-				}
-				return -1
-			}
-			// The longest first, so that the more exact of two templates wins.
-			return cmp.Or(cmp.Compare(len(b.before)+len(b.after), len(a.before)+len(a.after)), cmp.Compare(a.before, b.before),
-				cmp.Compare(a.collection.name, b.collection.name), cmp.Compare(a.verb, b.verb))
-		})
+}
+
+// add enters a template; it returns the one that was there before it, if any, which stays.
+func (s *spelling) add(r *route) (other *route) {
+	enter := func(m *map[string]*route) {
+		if *m == nil {
+			*m = make(map[string]*route)
+		}
+		if other = (*m)[r.before]; other == nil {
+			(*m)[r.before] = r
+		}
 	}
+	switch {
+	case !r.one:
+		enter(&s.whole)
+	case r.after == "" && strings.HasSuffix(r.before, "/"):
+		enter(&s.under)
+	default:
+		for _, o := range s.rest {
+			if o.before == r.before && o.after == r.after {
+				return o
+			}
+		}
+		s.rest = append(s.rest, r)
+		// The longest first, so that the more exact of two templates wins.
+		slices.SortStableFunc(s.rest, func(a, b *route) int { return len(b.before) + len(b.after) - len(a.before) - len(a.after) })
+	}
+	return other
+}
+
+// find is the template of a path without a slash at its end, and the id in it.
+func (s *spelling) find(path string) (r *route, id string) {
+	if r := s.whole[path]; r != nil {
+		return r, ""
+	}
+	slash := strings.LastIndexByte(path, '/') + 1
+	for _, r := range s.rest {
+		if len(path) > len(r.before)+len(r.after) && strings.HasPrefix(path, r.before) && strings.HasSuffix(path, r.after) && slash <= len(r.before) {
+			return r, path[len(r.before) : len(path)-len(r.after)]
+		}
+	}
+	if slash < len(path) {
+		return s.under[path[:slash]], path[slash:]
+	}
+	return nil, ""
 }
 
 // Match tells what a call is, by its method and its path as it was on the wire, without query. ok=false: it is no call of a
@@ -77,81 +124,55 @@ func (p *Profile) Match(method, escapedPath string) (m Match, ok bool, err error
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	routes := p.matcher[method]
-	trimmed := escapedPath
-	if len(trimmed) > 1 && trimmed[len(trimmed)-1] == '/' {
-		trimmed = trimmed[:len(trimmed)-1]
-	}
-	for i := range routes {
-		r := &routes[i]
-		raw, hit := r.match(trimmed)
-		if !hit {
-			continue
-		}
-		m = Match{Verb: r.verb, Collection: r.collection, RawID: raw}
-		if !r.one {
-			return m, true, nil
-		}
-		id, err := url.PathUnescape(raw)
-		switch {
-		case err == nil && validID(id):
-			m.ID = id
-			return m, true, nil
-		case method == http.MethodGet:
-			return Match{}, false, nil
-		}
-		return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
-			Detail: "the id " + clip(raw) + " is none: want 1 to 64 letters, digits, - and _, or SITE: before these"}
-	}
-	if method == http.MethodGet || method == http.MethodOptions || len(routes) == 0 {
+	t := p.matcher[method]
+	if t == nil || method == http.MethodOptions {
 		return Match{}, false, nil
 	}
-	if r := disguised(routes, escapedPath); r != nil {
-		return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
-			Detail: "the path " + clip(escapedPath) + " is another spelling of one of " + r.collection.name + "; write it as " + r.target("{id}")}
+	trimmed := escapedPath
+	if len(trimmed) > 1 {
+		trimmed = strings.TrimSuffix(trimmed, "/")
 	}
-	return Match{}, false, nil
+	r, raw := t.exact.find(trimmed)
+	switch {
+	case r == nil && method == http.MethodGet:
+		return Match{}, false, nil
+	case r == nil:
+		return Match{}, false, t.disguised(trimmed, escapedPath)
+	case !r.one:
+		return Match{Verb: r.verb, Collection: r.collection}, true, nil
+	}
+	id, err := url.PathUnescape(raw)
+	switch {
+	case err == nil && validID(id):
+		return Match{Verb: r.verb, Collection: r.collection, ID: id, RawID: raw}, true, nil
+	case method == http.MethodGet:
+		return Match{}, false, nil
+	}
+	return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
+		Detail: "the id " + clip(raw) + " is none: want 1 to 64 letters, digits, - and _, or SITE: before these"}
 }
 
-func (r *route) match(path string) (raw string, ok bool) {
-	if !r.one {
-		return "", path == r.before
+// disguised refuses a path that would be a described one if it were decoded, cleaned and read in any case.
+func (t *table) disguised(trimmed, escapedPath string) error {
+	s := trimmed
+	if odd(escapedPath) {
+		s = plain(escapedPath)
+	} else {
+		s = strings.ToLower(s)
 	}
-	if len(path) <= len(r.before)+len(r.after) || path[:len(r.before)] != r.before || !strings.HasSuffix(path, r.after) {
-		return "", false
+	r, _ := t.plain.find(s)
+	if r == nil {
+		return nil
 	}
-	raw = path[len(r.before) : len(path)-len(r.after)]
-	return raw, strings.IndexByte(raw, '/') < 0
+	return &request.Error{Op: "profile.Match", Kind: request.Invalid,
+		Detail: "the path " + clip(escapedPath) + " is another spelling of a path of " + r.collection.name + "; write it plainly"}
 }
 
-// disguised finds the template that a path would hit if it were decoded, cleaned and read in any case.
-func disguised(routes []route, escapedPath string) *route {
-	s := escapedPath
-	if odd(s) {
-		s = plain(s)
-	} else if len(s) > 1 && s[len(s)-1] == '/' {
-		s = s[:len(s)-1]
-	}
-	for i := range routes {
-		r := &routes[i]
-		if !r.one && s == r.plain.before {
-			return r
-		}
-		if !r.one || len(s) <= len(r.plain.before)+len(r.plain.after) || !strings.HasPrefix(s, r.plain.before) || !strings.HasSuffix(s, r.plain.after) {
-			continue
-		}
-		if id := s[len(r.plain.before) : len(s)-len(r.plain.after)]; strings.IndexByte(id, '/') < 0 {
-			return r
-		}
-	}
-	return nil
-}
-
-// odd reports whether a path could be spelled in a plainer way. Most cannot, and cost no more than a look at each byte.
+// odd reports whether a path could be spelled in a plainer way than in lower case. Most cannot, and cost no more than a look at each byte.
 func odd(p string) bool {
 	for i := range len(p) {
 		switch c := p[i]; {
-		case c >= 'A' && c <= 'Z', c == '%', c == '\\', c == ';', c >= 0x80, c < ' ':
+		case c == '%', c == '\\', c == ';', c >= 0x80, c < ' ':
 			return true
 		case c == '/' && i+1 < len(p) && (p[i+1] == '/' || p[i+1] == '.'):
 			return true
