@@ -67,8 +67,6 @@ func start(args []string, out, progress io.Writer) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.limit)
-	defer cancel()
 	return run(ctx, o, out, progress)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -79,37 +80,44 @@ func (b *bench) ways(ctx context.Context, upstream string) ([]*passed, error) {
 	}
 	ways = append(ways, &passed{name: "bare", addr: addr, path: path, proc: bare})
 	if b.meridian != "" {
-		n, err := b.network("pass", []string{upstream}, embeddedStore(b.shop.dir))
+		through, err := b.throughMeridian(ctx, upstream, path)
+		ways = append(ways, through...)
 		if err != nil {
-			return ways, err
+			b.fault(err)
 		}
-		err = n.start(ctx)
-		front, proc := n.Sites[0].Listen, n.Sites[0].gateway
-		if proc != nil {
-			ways = append(ways, &passed{name: "meridian", addr: front, path: path, proc: proc})
-		}
-		if err != nil {
-			return ways, err
-		}
-		record, err := firstRecord(front)
-		if err != nil {
-			return ways, err
-		}
-		ways = append(ways, &passed{name: "meridian, a described record", addr: front, path: "/tickets/" + record, proc: proc, verbs: []string{"GET"}})
 	}
 	for _, other := range []struct {
 		name  string
 		start func(context.Context, string) (*process, string, error)
 	}{{"nginx", b.nginx}, {"caddy", b.caddy}} {
 		p, addr, err := other.start(ctx, upstream)
-		if p != nil {
-			ways = append(ways, &passed{name: other.name, addr: addr, path: path, proc: p})
-		}
 		if err != nil {
-			return ways, err
+			b.fault(err)
+		} else if p != nil {
+			ways = append(ways, &passed{name: other.name, addr: addr, path: path, proc: p})
 		}
 	}
 	return ways, nil
+}
+
+// throughMeridian starts a gateway alone before the upstream: a path that is none of its business, and a record that is.
+func (b *bench) throughMeridian(ctx context.Context, upstream, path string) ([]*passed, error) {
+	n, err := b.network("pass", []string{upstream}, embeddedStore(filepath.Join(b.shop.dir, "pass")))
+	if err != nil {
+		return nil, err
+	}
+	if err := n.start(ctx); err != nil {
+		n.stop()
+		return nil, err
+	}
+	front, proc := n.Sites[0].Listen, n.Sites[0].gateway
+	plain := &passed{name: "meridian", addr: front, path: path, proc: proc}
+	record, err := firstRecord(front)
+	if err != nil {
+		return []*passed{plain}, err
+	}
+	described := &passed{name: "meridian, a described record", addr: front, path: "/tickets/" + record, proc: proc, verbs: []string{"GET"}}
+	return []*passed{plain, described}, nil
 }
 
 // firstRecord creates a record of one KB through the gateway and returns its id.

@@ -24,6 +24,33 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestParseSchedstat(t *testing.T) {
+	if got, err := parseSchedstat([]byte("123456789 42 7\n")); err != nil || got != 123456789*time.Nanosecond {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1 2", "x 2 3"} {
+		if _, err := parseSchedstat([]byte(bad)); err == nil {
+			t.Errorf("parseSchedstat(%q): want an error", bad)
+		}
+	}
+}
+
+// TestBothClocks: the threads' nanoseconds and the process's ticks must tell the same time.
+func TestBothClocks(t *testing.T) {
+	content, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		t.Skip(err)
+	}
+	st, err := parseStat(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fine, err := ownCPU(os.Getpid())
+	if err != nil || (fine-st.cpu).Abs() > 3*tick+st.cpu/2 {
+		t.Errorf("threads %v, process %v, %v", fine, st.cpu, err)
+	}
+}
+
 func TestParseMemory(t *testing.T) {
 	const status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nVmRSSx: 1\n"
 	if got, err := parseMemory([]byte(status), "VmRSS"); err != nil || got != 1<<20 {

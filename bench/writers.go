@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type system struct {
 	floor string // the name of the one it is compared with; "" for a floor
 	front string // where clients write
 	world *world
+	net   *network // nil for a floor
 	// accept is the process that answers clients, all are that one and the other sites' gateways, store is Redis or nil.
 	accept *process
 	all    []*process
@@ -26,7 +28,7 @@ type system struct {
 const holders = 2
 
 // writers starts every system that accepts writes, once; later parts find them running. They are idle while another is measured,
-// which costs each measurement the same.
+// which costs each measurement the same. One that cannot be started is told and left out.
 func (b *bench) writers(ctx context.Context) ([]*system, error) {
 	if b.systems != nil {
 		return b.systems, nil
@@ -38,9 +40,24 @@ func (b *bench) writers(ctx context.Context) ([]*system, error) {
 	for _, start := range starts {
 		s, err := start(ctx)
 		if err != nil {
-			return nil, err
+			b.fault(err)
+			continue
 		}
 		b.systems = append(b.systems, s)
+	}
+	b.systems = slices.DeleteFunc(b.systems, func(s *system) bool {
+		if s.net == nil {
+			return false
+		}
+		err := s.net.awaitAll(ctx)
+		if err != nil {
+			b.fault(err)
+			s.stop()
+		}
+		return err != nil
+	})
+	if len(b.systems) == 0 {
+		return nil, fmt.Errorf("nothing to measure")
 	}
 	return b.systems, nil
 }
@@ -82,6 +99,7 @@ func (b *bench) onRedis(policy string) func(context.Context) (*system, error) {
 	}
 }
 
+// gatewaySystem launches three gateways; writers waits for all systems at once.
 func (b *bench) gatewaySystem(ctx context.Context, name, like string, at func(string) string, store *process) (*system, error) {
 	w, err := b.shop.world(1 + holders)
 	if err != nil {
@@ -91,12 +109,12 @@ func (b *bench) gatewaySystem(ctx context.Context, name, like string, at func(st
 	if err != nil {
 		return nil, err
 	}
-	if err := n.start(ctx); err != nil {
+	if err := n.launchAll(); err != nil {
 		return nil, err
 	}
 	all := n.gateways()
 	return &system{
-		name: "meridian, " + name, floor: floorName(like), front: n.Sites[0].Listen, world: w, accept: all[0], all: all, store: store,
+		name: "meridian, " + name, floor: floorName(like), front: n.Sites[0].Listen, world: w, accept: all[0], all: all, store: store, net: n,
 	}, nil
 }
 
