@@ -16,7 +16,7 @@ build: ## build bin/meridian
 
 .PHONY: test
 test: setup check ## install what the tests need, check the sources, run every test under the race detector
-	MERIDIAN_REQUIRE=1 go test -race -timeout 30m ./...
+	MERIDIAN_REQUIRE=1 go test -race -parallel 4 -timeout 30m ./...
 
 .PHONY: long
 long: setup ## the black-box tests with all their rounds, gateways under the race detector too
