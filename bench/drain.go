@@ -23,7 +23,7 @@ func measureDrain(ctx context.Context, b *bench) error {
 		{"embedded", b.backlog, 7, func(context.Context) (func(string) string, error) {
 			return embeddedStore(filepath.Join(b.shop.dir, "drain")), nil
 		}},
-		{"redis everysec", b.backlog / 5, 10, func(ctx context.Context) (func(string) string, error) {
+		{"redis everysec", max(1, b.backlog/20), 10, func(ctx context.Context) (func(string) string, error) {
 			_, addr, err := b.redis(ctx, "everysec")
 			return redisStore(addr), err
 		}},

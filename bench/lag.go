@@ -19,13 +19,8 @@ func measureLag(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range systems {
-		if len(s.creates.rate) > 0 {
-			continue
-		}
-		if err := b.burst(ctx, s, loadCreate, &s.creates); err != nil { // the part writes was not asked for
-			return err
-		}
+	if err := b.knowRates(ctx, systems); err != nil {
+		return err
 	}
 	for round := range b.turns(ctx) {
 		for _, s := range rotated(systems, round) {
@@ -41,6 +36,24 @@ func measureLag(ctx context.Context, b *bench) error {
 		add("writes a second meanwhile", "/s", s.lag.rate)
 		add("client's answer to copy at B, p50", "ms", s.lag.p50)
 		add("client's answer to copy at B, p99", "ms", s.lag.p99)
+	}
+	return nil
+}
+
+// knowRates measures how fast each system accepts creates, where the part writes was not asked for.
+func (b *bench) knowRates(ctx context.Context, systems []*system) error {
+	if len(systems[0].creates.rate) > 0 {
+		return nil
+	}
+	if err := b.warmWriters(ctx, systems); err != nil {
+		return err
+	}
+	for round := range 3 {
+		for _, s := range rotated(systems, round) {
+			if err := b.burst(ctx, s, loadCreate, &s.creates); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func start(args []string, out, progress io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(progress)
-	flags.IntVar(&o.rounds, "rounds", 0, "rounds of everything that is compared (default 7, quick 3)")
+	flags.IntVar(&o.rounds, "rounds", 0, "rounds of everything that is compared (default 5, quick 3)")
 	flags.Float64Var(&o.seconds, "seconds", 0, "length of one measurement (default 0.5, quick 0.3)")
 	flags.BoolVar(&o.quick, "quick", false, "the whole run in under 90 s, with coarser figures")
 	flags.StringVar(&o.only, "only", "", "parts to run, by comma: "+strings.Join(partNames(), ", "))
@@ -102,7 +102,7 @@ func (o *options) complete() error {
 	o.idle = time.Duration(pick(4, 10)) * time.Second
 	o.lagSeconds, o.settleTime = pick(0.5, 1.2), pick(2, 4)
 	if o.rounds == 0 {
-		o.rounds = int(pick(3, 7))
+		o.rounds = int(pick(3, 5))
 	}
 	if o.seconds == 0 {
 		o.seconds = pick(0.3, 0.5)
