@@ -1,5 +1,19 @@
 // Package routing decides what becomes of a write: which site is to own the request and which sites get copies. It is pure: a
 // table compiled from the routes, an input, a decision with its reasons; no clock, no socket.
+//
+// Conditions are expressions over the canonical fields of a request by their bare names, and these:
+//
+//	old.f              the field before the write; nothing is there on create and arrive
+//	changed("f")       whether the write changed the field
+//	site, owner        where the event is, and who owns the request; origin is where it was created
+//	entered_by         what is known of the client
+//	now, age("f")      the time of the event, and how long before it the time in a field was
+//	duration("720h")   a span of time
+//	field("f")         a field whose name is no plain word, or is one of the words above
+//
+// A field that is absent, a member or element that is not there, is nil. Comparing nil by order is false, nil is in no list and
+// as a condition it is false; what cannot be computed ("a" + 1) is an error, counts as not matched and is reported in
+// [Decision.Errors]. Whole numbers are exact at any size.
 package routing
 
 import (
@@ -20,6 +34,9 @@ const (
 	Returned Event = "returned"
 )
 
+// Events lists all events.
+func Events() []Event { return []Event{Create, Update, Delete, Arrive, Returned} }
+
 // Route is one rule of the network file.
 type Route struct {
 	Name       string
@@ -38,8 +55,8 @@ type Route struct {
 // Action is what a route does.
 type Action struct {
 	To          []request.Site
-	All         bool
-	Mode        string
+	All         bool   // to all other sites
+	Mode        string // ownership | data | independent | move
 	Forward     string // now | later
 	Unreachable string // accept | refuse
 	Writes      string // forward | refuse | queue
@@ -70,7 +87,7 @@ type Input struct {
 	Now                 time.Time
 }
 
-// Taken is an action that a route takes, with the sites it names resolved.
+// Taken is an action that a route takes. To never names the site of the event: what is there need not go there.
 type Taken struct {
 	Route  *Route
 	Action *Action
@@ -83,23 +100,35 @@ type RouteError struct {
 	Err   error
 }
 
-// Decision is what the routes say. At most one of Transfer, Return, Archive and Delete is there: the first that matched.
+// Decision is what the routes say. At most one of Transfer, Return, Archive, Delete and Stay is there: the first that matched.
 type Decision struct {
 	Transfer *Taken
 	Return   *Taken
 	Archive  *Taken
 	Delete   *Taken
-	Copies   []Taken
-	// Fired are the names of the routes of all these, in the order of the file.
+	// Stay is a transfer or archive to the very site of the event: nothing is to be done, and no later route moves the request.
+	Stay   *Taken
+	Copies []Taken
+	// Fired are the names of the routes that do something, in the order of the file.
 	Fired  []string
 	Errors []RouteError
 }
 
-// Problem is a fault of a route: Path is the key, Offset the column inside the condition, from 0.
+// Problem is a fault of a route, or a warning about one.
 type Problem struct {
-	Route   int
-	Path    string
-	Message string
-	Hint    string
-	Offset  int
+	// Route is its place in the list, from 0; Path the key, such as "when".
+	Route int
+	Path  string
+	// Message says what is wrong, Hint what to do.
+	Message, Hint string
+	// Offset is where in the condition, in characters from 0.
+	Offset int
+}
+
+// Declared are canonical fields of a collection that profiles name. Others are known by their own names all the same, so an
+// unknown name is no fault, unless the set is Closed; one that looks like a misspelled one is a warning.
+type Declared struct {
+	Collection string
+	Fields     []string
+	Closed     bool
 }
