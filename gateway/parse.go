@@ -158,8 +158,8 @@ func parseKey(values []string) (string, error) {
 		return "", bad("an Idempotency-Key has 1 to 255 characters")
 	}
 	for i := range len(k) {
-		if k[i] < 0x21 || k[i] > 0x7e {
-			return "", bad("an Idempotency-Key has visible ASCII characters only")
+		if k[i] < 0x20 || k[i] > 0x7e {
+			return "", bad("an Idempotency-Key has printable ASCII characters only")
 		}
 	}
 	return k, nil

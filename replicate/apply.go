@@ -192,7 +192,7 @@ func (g *Engine) ignored(ctx context.Context, c *profile.Collection, local strin
 	if err != nil {
 		return nil
 	}
-	return profile.Diff(want, got)
+	return profile.Diff(c.Expect(want), got)
 }
 
 // applyBroke ends an apply without an answer. The intent of one that may have happened stays for the resolver.

@@ -97,7 +97,7 @@ func (g *Engine) plausible(ctx context.Context, e request.Entry, c *profile.Coll
 		return m.Request == e.ID
 	}
 	got, err := c.FromRecord(record)
-	return err == nil && len(profile.Diff(e.Intent.Fields, got)) == 0
+	return err == nil && len(profile.Diff(c.Expect(e.Intent.Fields), got)) == 0
 }
 
 // fieldsOf is the canonical state after a write: the record as the upstream has it, or, where it could not be read, what the

@@ -140,7 +140,7 @@ func (g *Engine) lookForUpdated(ctx context.Context, rec store.Record, c *profil
 	if err != nil {
 		return rec, err
 	}
-	done := len(profile.Diff(in.Fields, got)) == 0
+	done := len(profile.Diff(c.Expect(in.Fields), got)) == 0
 	if m, ok := c.Stamp(record); ok && !m.Version.IsZero() {
 		done = m.Version.Compare(in.Version) >= 0
 	} else if in.Kind == request.Replace {
@@ -189,7 +189,7 @@ func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collec
 		if err != nil {
 			return err
 		}
-		if len(profile.Diff(e.Fields, got)) > 0 {
+		if len(profile.Diff(c.Expect(e.Fields), got)) > 0 {
 			m := profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}
 			call, err := c.UpdateCall(e.Local, e.Fields, m, "")
 			if err != nil {

@@ -191,10 +191,10 @@ func (c *command) check() *cobra.Command {
 		c.warn(n)
 		if c.output == "json" {
 			return json.NewEncoder(c.out).Encode(map[string]any{"network": n.Name, "hash": n.Hash, "sites": len(n.Sites),
-				"routes": len(n.Routes), "unindexed": n.Table.Unindexed(), "warnings": len(n.Warnings)})
+				"routes": len(n.Routes), "unindexed": len(n.Table.Unindexed()), "warnings": len(n.Warnings)})
 		}
 		_, err = fmt.Fprintf(c.out, "%s: network %s, %d sites, %d routes (%d of them without an equality, looked at on every write), hash %s\n",
-			n.Path, n.Name, len(n.Sites), len(n.Routes), n.Table.Unindexed(), n.Hash)
+			n.Path, n.Name, len(n.Sites), len(n.Routes), len(n.Table.Unindexed()), n.Hash)
 		return err
 	}
 	return cmd
