@@ -30,7 +30,7 @@ func (b *bench) turns(ctx context.Context) iter.Seq[int] {
 			}
 			now := time.Now()
 			if took := now.Sub(began); round > 0 && now.Add(took/time.Duration(round)).After(b.until) {
-				b.report.note("%s: %d rounds instead of %d, for want of time", b.part, round, b.rounds)
+				b.report.note("%s: rounds cut to %d of %d, for want of time", b.part, round, b.rounds)
 				return
 			}
 			if !yield(round) {

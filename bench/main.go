@@ -118,6 +118,9 @@ func (o *options) complete() error {
 	}
 	var err error
 	o.parts, err = pickParts(o.only)
+	for i := range o.parts {
+		o.parts[i].weight = pick(o.parts[i].quick, o.parts[i].weight)
+	}
 	return err
 }
 
