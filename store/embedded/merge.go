@@ -18,12 +18,14 @@ type held struct {
 // oweTo is the delivery d after its site was added or reminded with the version v; known says whether it was a holder.
 func oweTo(d request.Delivery, known bool, debt request.Debt, v request.Version, now time.Time) request.Delivery {
 	if !known {
-		d.Site, d.Since, d.Due = debt.Site, now, now
+		d.Site, d.Mode, d.Route, d.Pool, d.Since, d.Due = debt.Site, debt.Mode, debt.Route, debt.Pool, now, now
 	}
 	d.Owed = v
-	d.Mode, d.Route, d.Pool = cmp.Or(debt.Mode, d.Mode), cmp.Or(debt.Route, d.Route), cmp.Or(debt.Pool, d.Pool)
-	if d.State == request.Delivered {
+	switch d.State {
+	case request.Delivered:
 		d.Since, d.Attempts, d.Cause = now, 0, ""
+	case request.Cancelled:
+		d.Since = now
 	}
 	// One that is due already keeps its place in the line.
 	if d.State != request.Pending || d.Due.After(now) {
@@ -56,7 +58,11 @@ func settle(d request.Delivery, l held, x store.Settlement) (out request.Deliver
 	}
 	d = confirmed(d, x)
 	d.State, d.Due, d.Cause, d.Attempts = x.State, x.Due, x.Cause, x.Attempts
-	if d.Owed.After(x.Owed) && x.Acked != d.Owed {
+	switch {
+	case !d.Owed.After(x.Owed) || x.Acked == d.Owed:
+	case d.Acked == d.Owed: // confirmed from outside while this attempt was under way
+		d.State, d.Attempts, d.Cause = request.Delivered, 0, ""
+	default:
 		d.State, d.Due = request.Pending, x.Now
 		if x.Acked == x.Owed {
 			d.Since = x.Now // it had caught up, and fell behind while it did

@@ -70,25 +70,27 @@ func (m *model) apply(tx store.Tx, rev uint64) {
 	for _, debt := range tx.Owe {
 		d := r.holders[debt.Site]
 		if d == nil {
-			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered}}
+			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered, Mode: debt.Mode, Route: debt.Route, Pool: debt.Pool}}
 			r.holders[debt.Site] = d
 		}
-		d.remind(debt, tx)
+		d.remind(tx)
 	}
 	for _, site := range tx.Drop {
 		delete(r.holders, site)
 	}
 }
 
-func (d *debtor) remind(debt request.Debt, tx store.Tx) {
+func (d *debtor) remind(tx store.Tx) {
 	if d.State == request.Delivered {
 		d.Since, d.Attempts, d.Cause = tx.Now, 0, ""
+	}
+	if d.State == request.Cancelled {
+		d.Since = tx.Now
 	}
 	if d.State != request.Pending || d.Due.After(tx.Now) {
 		d.Due = tx.Now
 	}
 	d.State, d.Owed = request.Pending, tx.Entry.Version
-	d.Mode, d.Route, d.Pool = cmp.Or(debt.Mode, d.Mode), cmp.Or(debt.Route, d.Route), cmp.Or(debt.Pool, d.Pool)
 }
 
 // dueAt is when a delivery may be claimed; false for never.
@@ -139,12 +141,21 @@ func (m *model) settle(x store.Settlement) {
 		d.confirm(x)
 		said()
 		if d.Owed.After(x.Owed) && x.Acked != d.Owed {
-			d.State, d.Due = request.Pending, x.Now
-			if x.Acked == x.Owed {
-				d.Since = x.Now
-			}
+			d.supersede(x)
 		}
 		d.token = ""
+	}
+}
+
+// supersede is what becomes of a delivery that owes a newer version than the attempt that ended was about.
+func (d *debtor) supersede(x store.Settlement) {
+	if d.Acked == d.Owed {
+		d.State, d.Due, d.Cause, d.Attempts = request.Delivered, x.Due, "", 0
+		return
+	}
+	d.State, d.Due = request.Pending, x.Now
+	if x.Acked == x.Owed {
+		d.Since = x.Now
 	}
 }
 

@@ -57,15 +57,13 @@ for _ = 1, tonumber(take()) do
     row = cmsgpack.unpack(row)
     before = shown(row, lease)
   else
-    row = {site, '', '', 'pending', now, now, '', '0', '', '', '', '', ''}
+    row = {site, '', '', 'pending', now, now, '', '0', '', '', mode, route, pool}
   end
   if row[STATE] == 'delivered' then row[SINCE], row[ATTEMPTS], row[CAUSE] = now, '0', '' end
+  if row[STATE] == 'cancelled' then row[SINCE] = now end
   -- One that is due already keeps its place in the line.
   if row[STATE] ~= 'pending' or later(row[DUE], now) then row[DUE] = now end
   row[STATE], row[OWED] = 'pending', version
-  if mode ~= '' then row[MODE] = mode end
-  if route ~= '' then row[ROUTE] = route end
-  if pool ~= '' then row[POOL] = pool end
   redis.call('HSET', key, 'h:' .. site, cmsgpack.pack(row))
   place(id, site, before, row, lease)
 end

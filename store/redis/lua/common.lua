@@ -5,7 +5,7 @@
 --
 -- A delivery's row is a MessagePack array of texts: site, owed, acked, state, due, since, last, attempts, cause, local, mode,
 -- route, pool. Times are decimal nanoseconds, "" for none. Versions are marks, "EPOCH@SITE.SEQUENCE".
-local SITE, OWED, ACKED, STATE, DUE, SINCE, LAST, ATTEMPTS, CAUSE, LOCAL, MODE, ROUTE, POOL = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+local OWED, ACKED, STATE, DUE, SINCE, LAST, ATTEMPTS, CAUSE, LOCAL = 2, 3, 4, 5, 6, 7, 8, 9, 10
 local tag = KEYS[1]
 
 local function request_key(id) return tag .. ':r:' .. id end

@@ -38,8 +38,12 @@ for i = 1, #ARGV, 11 do
       confirm(row, acked, here, now)
       row[STATE], row[DUE], row[CAUSE], row[ATTEMPTS] = state, due, cause, attempts
       if newer(row[OWED], owed) and acked ~= row[OWED] then
-        row[STATE], row[DUE] = 'pending', now
-        if acked == owed then row[SINCE] = now end -- it had caught up, and fell behind while it did
+        if row[ACKED] == row[OWED] then -- confirmed from outside while this attempt was under way
+          row[STATE], row[ATTEMPTS], row[CAUSE] = 'delivered', '0', ''
+        else
+          row[STATE], row[DUE] = 'pending', now
+          if acked == owed then row[SINCE] = now end -- it had caught up, and fell behind while it did
+        end
       end
       changed, ends = true, true
     end
