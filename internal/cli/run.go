@@ -180,6 +180,7 @@ func notifyReady() {
 func (c *command) check() *cobra.Command {
 	cmd := &cobra.Command{Use: "check [FILE]", Short: "Check a network file: every fault with its line and column", Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringVar(&c.config, "config", "", "the network file")
+	cmd.Flags().StringVar(&c.site, "site", "", "a site that must be in it")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			c.config = args[0]
@@ -187,6 +188,11 @@ func (c *command) check() *cobra.Command {
 		n, err := c.load(c.config)
 		if err != nil {
 			return err
+		}
+		if c.site != "" {
+			if _, err := chosen(n, c.site, false); err != nil {
+				return err
+			}
 		}
 		c.warn(n)
 		if c.output == "json" {
