@@ -15,6 +15,7 @@ const (
 	fnFetch   = "member of"
 	fnIn      = "is in"
 	fnOrEmpty = "list or empty"
+	fnNothing = "nil of any"
 )
 
 // functions are what the names above, and the comparisons, stand for.
@@ -33,6 +34,7 @@ func functions() conf.FunctionsTable {
 	add(fnTruth, func(any) bool { return false }, func(args ...any) (any, error) { return truth(args[0]) })
 	add(fnFetch, func(a, b any) any { return nil }, func(args ...any) (any, error) { return fetch(args[0], args[1]), nil })
 	add(fnIn, func(a, b any) bool { return false }, func(args ...any) (any, error) { return in(args[0], args[1]) })
+	add(fnNothing, func() any { return nil }, func(...any) (any, error) { return nil, nil })
 	add(fnOrEmpty, func(any) any { return nil }, func(args ...any) (any, error) {
 		if args[0] == nil {
 			return []any{}, nil

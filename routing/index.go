@@ -72,13 +72,11 @@ func fieldOf(n ast.Node) string {
 	if !ok {
 		return ""
 	}
-	if name, ok := strings.CutPrefix(id.Value, "field:"); ok {
-		return name
-	}
-	if isWord(id.Value) || strings.ContainsAny(id.Value, ":.") { // old.f, changed("f"), age("f")
+	name, ok := strings.CutPrefix(id.Value, "field:")
+	if !ok { // site, old.f, changed("f"), age("f")
 		return ""
 	}
-	return id.Value
+	return name
 }
 
 // part is what routes are divided by before any condition is looked at; "" stands for all collections, or all sites.

@@ -89,8 +89,7 @@ func (r *resolver) identifier(node *ast.Node, n *ast.IdentifierNode) {
 	case n.Value == "old":
 		r.old++ // a member node above takes it back: old.f needs f alone
 	default:
-		r.need(need{key: n.Value, what: needField, name: n.Value})
-		r.fields = append(r.fields, mention{n.Value, n.Location().From})
+		r.read(node, needField, "field:", n.Value) // under a name that no function of the language has
 	}
 }
 

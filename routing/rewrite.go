@@ -77,7 +77,7 @@ func builtins(node *ast.Node, n *ast.BuiltinNode) {
 	case slices.Contains([]string{"type", "toJSON", "get"}, n.Name):
 	default:
 		isNil := &ast.BinaryNode{Operator: "==", Left: n.Arguments[0], Right: &ast.NilNode{}}
-		ast.Patch(node, &ast.ConditionalNode{Ternary: true, Cond: isNil, Exp1: &ast.NilNode{}, Exp2: n})
+		ast.Patch(node, &ast.ConditionalNode{Ternary: true, Cond: isNil, Exp1: ours(fnNothing), Exp2: n})
 	}
 }
 
