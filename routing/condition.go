@@ -32,6 +32,7 @@ type condition struct {
 	program *vm.Program
 	// needs are the values it reads, by the names that the rewritten expression has for them.
 	needs []need
+	words []string // site, owner and the like
 	atoms []atom
 	// fields are the names of fields as the expression spells them, for hints.
 	fields []mention
@@ -105,7 +106,7 @@ func (l *language) compile(when string) (c *condition, err error) {
 	if err != nil {
 		return nil, asFault(err)
 	}
-	return &condition{program: program, needs: words.needs, atoms: words.atoms, fields: words.fields}, nil
+	return &condition{program: program, needs: words.needs, words: words.words, atoms: words.atoms, fields: words.fields}, nil
 }
 
 // parse parses an expression and resolves its words. What is written in it is checked here, types are not.

@@ -129,10 +129,8 @@ func (l *language) part(e *evaluation, when string, r Reason) Reason {
 		for _, n := range c.needs {
 			r.Values = append(r.Values, Value{n.spelled(), show(e.env[n.key])})
 		}
-		for _, w := range words() {
-			if w != "old" && w != "now" && mentions(l, text, w) {
-				r.Values = append(r.Values, Value{w, show(e.env[w])})
-			}
+		for _, w := range c.words {
+			r.Values = append(r.Values, Value{w, show(e.env[w])})
 		}
 		return r
 	}
@@ -144,20 +142,6 @@ func conjuncts(n ast.Node, dst []string) []string {
 		return conjuncts(b.Right, conjuncts(b.Left, dst))
 	}
 	return append(dst, n.String())
-}
-
-// mentions reports whether an expression has a word.
-func mentions(l *language, text, word string) bool {
-	tree, err := l.raw(text)
-	if err != nil {
-		return false
-	}
-	found := false
-	ast.Walk(&tree, visit(func(n *ast.Node) {
-		id, ok := (*n).(*ast.IdentifierNode)
-		found = found || ok && id.Value == word
-	}))
-	return found
 }
 
 // spelled is a need as conditions spell it.

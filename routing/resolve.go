@@ -19,6 +19,7 @@ type resolver struct {
 	old     int               // uses of old other than old.f
 
 	needs  []need
+	words  []string // site, owner and the like
 	fields []mention
 	atoms  []atom
 	fault  *fault
@@ -85,9 +86,13 @@ func (r *resolver) identifier(node *ast.Node, n *ast.IdentifierNode) {
 	case r.callees[n]:
 	case n.Value == "$env":
 		r.fail(n, "$env is not there in conditions", `fields stand by their bare names, or as in field("due-date")`)
-	case slices.Contains(r.local, n.Value) || isWord(n.Value) && n.Value != "old":
+	case slices.Contains(r.local, n.Value):
 	case n.Value == "old":
 		r.old++ // a member node above takes it back: old.f needs f alone
+	case isWord(n.Value):
+		if !slices.Contains(r.words, n.Value) {
+			r.words = append(r.words, n.Value)
+		}
 	default:
 		r.read(node, needField, "field:", n.Value) // under a name that no function of the language has
 	}
