@@ -118,7 +118,6 @@ func TestCommandLine(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"check"}, 0, ""},
 		{[]string{"status"}, 0, "rome"},
 		{[]string{"status", "-o", "json"}, 0, `"rome"`},
 		{[]string{"requests", "list"}, 0, made.Request()},
@@ -134,6 +133,9 @@ func TestCommandLine(t *testing.T) {
 		if code != c.code || !strings.Contains(out, c.want) {
 			t.Errorf("meridian %s: exit %d, want %d and %q in\n%s", strings.Join(c.args, " "), code, c.code, c.want, out)
 		}
+	}
+	if out, code := harness.CLI(t, oslo.Env(), "check", "--config", n.Path()); code != 0 {
+		t.Errorf("meridian check: exit %d, want 0\n%s", code, out)
 	}
 	oslo.Kill()
 	if out, code := oslo.CLI("status"); code != 3 {

@@ -101,8 +101,9 @@ func Refuse(method string, status int) *Fault {
 // sites rarely say the same.
 func NewFake(t testing.TB, name string) *Fake {
 	t.Helper()
-	f := &Fake{name: name, tables: make(map[string]map[string]map[string]any), address: Loopback(FreePort(t))}
-	f.Up(t)
+	l := listenAnywhere(t)
+	f := &Fake{name: name, tables: make(map[string]map[string]map[string]any), address: l.Addr().String()}
+	f.listen(l)
 	t.Cleanup(func() {
 		f.Down()
 		if t.Failed() {
@@ -119,6 +120,10 @@ func (f *Fake) Up(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.listen(l)
+}
+
+func (f *Fake) listen(l net.Listener) {
 	srv := &http.Server{Handler: http.HandlerFunc(f.serve), ReadHeaderTimeout: 10 * time.Second}
 	f.mu.Lock()
 	f.server = srv

@@ -176,8 +176,11 @@ func (g *Gateway) Metrics() string {
 	return string(b)
 }
 
+// Env is what the environment of the gateway's process has beside that of the tests.
+func (g *Gateway) Env() []string { return g.cluster.env(g.Name) }
+
 // CLI runs a command against this gateway: its words, then --config and --site.
 func (g *Gateway) CLI(args ...string) (string, int) {
 	g.t.Helper()
-	return CLI(g.t, g.cluster.env(g.Name), append(args, "--config", g.cluster.path, "--site", g.Name)...)
+	return CLI(g.t, g.Env(), append(args, "--config", g.cluster.path, "--site", g.Name)...)
 }

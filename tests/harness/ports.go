@@ -38,5 +38,19 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
+// listenAnywhere listens on such a port.
+func listenAnywhere(t testing.TB) net.Listener {
+	t.Helper()
+	var err error
+	for range 10 { // somebody else's tests may take a port between our look and our listening
+		var l net.Listener
+		if l, err = net.Listen("tcp", Loopback(FreePort(t))); err == nil {
+			return l
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
 // Loopback is a loopback address.
 func Loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
