@@ -95,6 +95,9 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
 	}
+	if kind == request.Create {
+		defer g.births.begin()()
+	}
 	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, true)
 	out := taken{rec: rec, ans: &ans, kind: kind}
 	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)

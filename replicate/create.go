@@ -77,6 +77,7 @@ func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w reques
 	if err != nil {
 		return request.Result{}, err
 	}
+	defer g.births.begin()()
 	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, w.Call == nil)
 	res, err := g.conclude(ctx, rec, c, ans, err)
 	res.Op, res.Routes = w.Op, w.Routes

@@ -120,6 +120,7 @@ type Engine struct {
 	routes  atomic.Pointer[Router]
 	lanes   lanes
 	waiters waiters
+	births  births
 	started time.Time
 	doubts  atomic.Int64
 	workers map[request.Site]*worker

@@ -426,3 +426,30 @@ func TestLateApplyIsRepaired(t *testing.T) {
 		c.converged(res.Entry.ID, "sf", "chicago", "paris")
 	})
 }
+
+// A record can be seen in the upstream a moment before the ledger knows it. A delete that comes in that moment is the request's.
+func TestDeleteOfARecordJustBorn(t *testing.T) {
+	for _, corr := range []bool{true, false} {
+		inBubble(t, corr, func(c *cluster) {
+			c.apis["paris"].mu.Lock()
+			c.apis["paris"].fault = func(call request.Call, after bool) error {
+				if call.Method == http.MethodPost && after {
+					go func() {
+						if _, err := c.send("paris", request.Delete, "21", ""); err != nil {
+							t.Error(err)
+						}
+					}()
+				}
+				return nil
+			}
+			c.apis["paris"].mu.Unlock()
+			c.must("sf", request.Create, "", `{"category":"desk","status":"closed"}`)
+			time.Sleep(time.Minute)
+			for _, s := range sites {
+				if n := len(c.apis[s].all()); n != 0 {
+					t.Errorf("external id %v: %s still has %d", corr, s, n)
+				}
+			}
+		})
+	}
+}

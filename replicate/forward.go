@@ -104,26 +104,21 @@ func (g *Engine) knows(s request.Site) bool {
 	return ok
 }
 
-// unknownRecord runs a write of a record that the ledger does not know. One that was there before the gateway becomes a
-// request of this site with its first update; a record that does not exist is the upstream's to refuse.
+// unknownRecord runs a write of a record that the ledger does not know. It may be one that is just being made: then it is
+// known in a moment, or its external id tells. One that was there before the gateway becomes a request of this site with its first
+// update. A record that does not exist is the upstream's to refuse.
 func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
-	if strings.Contains(w.Local, ":") {
-		if name, _, _ := strings.Cut(w.Local, ":"); g.knows(request.Site(name)) {
-			return request.Result{}, &request.Error{Op: "replicate.locate", Kind: request.NotFound,
-				Detail: "no request " + w.Local + " is known at " + string(g.Self)}
-		}
-	}
-	if w.Kind == request.Delete {
-		return g.passUnknown(ctx, w)
+	if name, _, ok := strings.Cut(w.Local, ":"); ok && g.knows(request.Site(name)) {
+		return request.Result{}, &request.Error{Op: "replicate.locate", Kind: request.NotFound,
+			Detail: "no request " + w.Local + " is known at " + string(g.Self)}
 	}
 	leave, err := g.lanes.enter(ctx, w.Collection+"/"+w.Local)
 	if err != nil {
 		return request.Result{}, err
 	}
-	rec, err := g.adopt(ctx, c, w)
+	rec, err := g.recognize(ctx, c, w)
 	leave()
-	switch request.KindOf(err) {
-	case request.NotFound:
+	if request.KindOf(err) == request.NotFound && err != nil {
 		return g.passUnknown(ctx, w)
 	}
 	if err != nil {
@@ -131,6 +126,31 @@ func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w req
 	}
 	w.Request = rec.Entry.ID
 	return g.change(ctx, c, w)
+}
+
+// recognize finds out which request an unknown record is, or makes it one. NotFound: it is none, and its write is nobody's
+// business but the upstream's.
+func (g *Engine) recognize(ctx context.Context, c *profile.Collection, w request.Write) (store.Record, error) {
+	wctx, cancel := context.WithTimeout(ctx, g.Hold)
+	defer cancel()
+	g.births.wait(wctx)
+	link := store.Link{Site: g.Self, Local: w.Local}
+	if rec, err := g.Ledger.Lookup(ctx, w.Collection, link); err == nil {
+		return rec, nil
+	}
+	record, etag, err := g.read(ctx, c, w.Local)
+	if err != nil {
+		return store.Record{}, err
+	}
+	if m, ok := c.Stamp(record); ok && m.Request != "" {
+		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
+			return rec, nil
+		}
+	}
+	if w.Kind == request.Delete {
+		return store.Record{}, &request.Error{Op: "replicate.recognize", Kind: request.NotFound, Detail: "a record without a request"}
+	}
+	return g.adopt(ctx, c, w, record, etag)
 }
 
 func (g *Engine) passUnknown(ctx context.Context, w request.Write) (request.Result, error) {
@@ -142,15 +162,7 @@ func (g *Engine) passUnknown(ctx context.Context, w request.Write) (request.Resu
 }
 
 // adopt makes a request of a record that was there before the gateway: owned here, with no write counted yet.
-func (g *Engine) adopt(ctx context.Context, c *profile.Collection, w request.Write) (store.Record, error) {
-	link := store.Link{Site: g.Self, Local: w.Local}
-	if rec, err := g.Ledger.Lookup(ctx, w.Collection, link); err == nil {
-		return rec, nil
-	}
-	record, etag, err := g.read(ctx, c, w.Local)
-	if err != nil {
-		return store.Record{}, err
-	}
+func (g *Engine) adopt(ctx context.Context, c *profile.Collection, w request.Write, record []byte, etag string) (store.Record, error) {
 	fields, err := c.FromRecord(record)
 	if err != nil {
 		return store.Record{}, &request.Error{Op: "replicate.adopt", Kind: request.Internal, Err: err}
@@ -159,5 +171,5 @@ func (g *Engine) adopt(ctx context.Context, c *profile.Collection, w request.Wri
 	e := request.Entry{ID: request.NewID(now), Collection: w.Collection, Role: request.Owner, Owner: g.Self, Origin: g.Self,
 		Version: request.Version{Epoch: request.Epoch{Num: 1, Site: g.Self}}, Fence: request.Epoch{Num: 1, Site: g.Self},
 		Local: w.Local, Fields: fields, ETag: etag, Created: now, Updated: now}
-	return g.commit(ctx, store.Record{}, store.Tx{Entry: e, Link: []store.Link{link}, Now: now})
+	return g.commit(ctx, store.Record{}, store.Tx{Entry: e, Link: []store.Link{{Site: g.Self, Local: w.Local}}, Now: now})
 }
