@@ -278,7 +278,9 @@ func (f *Fake) do(r *http.Request, e *Entry) (result, bool) {
 			return reply(400, map[string]any{"error": err.Error()}), false
 		}
 		f.lastID++
-		rec["id"] = json.Number(strconv.Itoa(f.base() + f.lastID))
+		if _, chosen := rec["id"].(string); !chosen {
+			rec["id"] = json.Number(strconv.Itoa(f.base() + f.lastID))
+		}
 		e.ID = fmt.Sprint(rec["id"])
 		table[e.ID] = rec
 		a := reply(201, rec)
