@@ -1,8 +1,10 @@
 // Package configs reads the network file: the one YAML file that describes all sites, profiles and routes, and is the same
-// everywhere. Reading is strict: every fault is found at once and named with its line and column.
+// everywhere. Reading is strict: every fault is found at once and named with its line and column, and a file with a fault
+// gives nothing. The package also holds the schema of the file for editors, and the example networks.
 package configs
 
 import (
+	"fmt"
 	"net/url"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/meridian-gateway/meridian/upstream"
 )
 
-// Network is a network file, checked and compiled.
+// Network is a network file, checked and compiled. It is not to be changed.
 type Network struct {
 	Name string
 	// Hash is over the file as it is on disk, before ${VAR} is expanded: gateways with the same file have the same hash.
@@ -25,13 +27,16 @@ type Network struct {
 	// LagLimit is how old a delivery may become before health calls its destination degraded.
 	LagLimit time.Duration
 	Sites    map[request.Site]Site
-	Routes   []routing.Route
-	Table    *routing.Table
+	// Order are the sites as the file has them.
+	Order  []request.Site
+	Pools  map[string]Pool
+	Routes []routing.Route
+	Table  *routing.Table
 	// Warnings are what the file may say but should be looked at.
 	Warnings Faults
 }
 
-// Secret is a value that is never shown.
+// Secret is a value that never shows when it is printed, logged or encoded.
 type Secret string
 
 // String hides it.
@@ -45,8 +50,11 @@ func (s Secret) String() string {
 // GoString hides it.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalJSON hides it.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
+// Format hides it under every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
+
+// MarshalText hides it, in JSON and YAML too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Reveal is the value itself.
 func (s Secret) Reveal() string { return string(s) }
@@ -77,10 +85,12 @@ type Site struct {
 	Listen      string
 	Peer        Peer
 	Admin       Admin
-	Store       string
-	Timezone    *time.Location
-	Hours       map[string]string
-	Holidays    []string
+	// Store is file:PATH, or the URL of a Redis; it may hold a password.
+	Store    string
+	Timezone *time.Location
+	// Hours are when the site is open, in its time zone, as the file has them: days to spans of time.
+	Hours    map[string]string
+	Holidays []string
 }
 
 // Peer is where a site's gateway listens for others, and how they reach it.
@@ -93,4 +103,11 @@ type Peer struct {
 type Admin struct {
 	Listen string
 	Token  Secret
+}
+
+// Pool is a lane of deliveries with bounds of its own.
+type Pool struct {
+	Parallel int     // 0: no bound of its own
+	Rate     float64 // per second; 0: any
+	Priority string  // low, normal, high
 }

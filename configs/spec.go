@@ -1,10 +1,9 @@
 package configs
 
-import (
-	"go.yaml.in/yaml/v3"
-)
+import "go.yaml.in/yaml/v3"
 
-// fileSpec is the network file as it is written. Names are the contract of the specification, appendix A.
+// fileSpec is the network file as it is written. Names are the contract of the specification, appendix A. Everything is text here:
+// build gives it its meaning, so that what is wrong is said in the words of the file.
 type fileSpec struct {
 	Network  string               `yaml:"network"`
 	Security securitySpec         `yaml:"security"`
@@ -48,7 +47,7 @@ type siteSpec struct {
 	Upstream    string            `yaml:"upstream"`
 	Credentials credentialsSpec   `yaml:"credentials"`
 	Listen      string            `yaml:"listen"`
-	TLS         tlsSpec           `yaml:"tls"`
+	TLS         siteTLSSpec       `yaml:"tls"`
 	Peer        peerSpec          `yaml:"peer"`
 	Admin       adminSpec         `yaml:"admin"`
 	Store       string            `yaml:"store"`
@@ -57,14 +56,21 @@ type siteSpec struct {
 	Holidays    []string          `yaml:"holidays"`
 }
 
+type siteTLSSpec struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
 type credentialsSpec struct {
-	Basic struct {
-		Username string `yaml:"username"`
-		Password string `yaml:"password"`
-	} `yaml:"basic"`
+	Basic   *basicSpec        `yaml:"basic"`
 	Bearer  string            `yaml:"bearer"`
 	Headers map[string]string `yaml:"headers"`
 	Login   map[string]string `yaml:"login"`
+}
+
+type basicSpec struct {
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
 }
 
 type peerSpec struct {
@@ -91,14 +97,15 @@ type routeSpec struct {
 	When       string        `yaml:"when"`
 	Transfer   *actionSpec   `yaml:"transfer"`
 	Copy       *actionSpec   `yaml:"copy"`
-	Return     *actionSpec   `yaml:"return"`
-	Archive    *actionSpec   `yaml:"archive"`
-	Delete     *actionSpec   `yaml:"delete"`
+	Return     *returnSpec   `yaml:"return"`
+	Archive    *archiveSpec  `yaml:"archive"`
+	Delete     *deleteSpec   `yaml:"delete"`
 	Schedule   *scheduleSpec `yaml:"schedule"`
 }
 
+// actionSpec is what a transfer or a copy says.
 type actionSpec struct {
-	To          toSpec   `yaml:"to"`
+	To          []string `yaml:"to"`
 	Mode        string   `yaml:"mode"`
 	Forward     string   `yaml:"forward"`
 	Unreachable string   `yaml:"unreachable"`
@@ -110,22 +117,20 @@ type actionSpec struct {
 	OnDelete    string   `yaml:"on_delete"`
 	Keep        []string `yaml:"keep"`
 	Pool        string   `yaml:"pool"`
-	Copies      string   `yaml:"copies"`
 }
 
-// toSpec is one site, a list of sites, or "all".
-type toSpec []string
+type archiveSpec struct {
+	To   []string `yaml:"to"`
+	Keep []string `yaml:"keep"`
+	Pool string   `yaml:"pool"`
+}
 
-// UnmarshalYAML takes a scalar for a list of one.
-func (t *toSpec) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		*t = toSpec{n.Value}
-		return nil
-	}
-	var list []string
-	err := n.Decode(&list)
-	*t = list
-	return err
+type returnSpec struct {
+	Pool string `yaml:"pool"`
+}
+
+type deleteSpec struct {
+	Copies string `yaml:"copies"`
 }
 
 type scheduleSpec struct {
