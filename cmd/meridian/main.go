@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // time zones also where the system has none
 
 	"github.com/meridian-gateway/meridian/internal/cli"
 )
