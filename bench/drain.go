@@ -20,7 +20,7 @@ func measureDrain(ctx context.Context, b *bench) error {
 		tenths  time.Duration // of the time that is left
 		store   func(context.Context) (func(string) string, error)
 	}{
-		{"embedded", b.backlog, 7, func(context.Context) (func(string) string, error) {
+		{"embedded", b.backlog, 9, func(context.Context) (func(string) string, error) {
 			return embeddedStore(filepath.Join(b.shop.dir, "drain")), nil
 		}},
 		{"redis everysec", max(1, b.backlog/20), 10, func(ctx context.Context) (func(string) string, error) {
@@ -33,7 +33,7 @@ func measureDrain(ctx context.Context, b *bench) error {
 			return err
 		}
 		left := time.Until(b.until) * kind.tenths / 10
-		d := drain{bench: b, name: "meridian, " + kind.name, backlog: kind.backlog, fill: left * 9 / 20, empty: left * 9 / 20}
+		d := drain{bench: b, name: "meridian, " + kind.name, backlog: kind.backlog, fill: left * 9 / 20, empty: left / 2}
 		if err := d.run(ctx, at); err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}
@@ -127,7 +127,7 @@ func (d *drain) empties(ctx context.Context, n *network, w *world, backlog int) 
 		return fmt.Errorf("nothing was delivered within %v; %s", d.empty, a.tell())
 	}
 	if left > 0 {
-		d.report.note("drain: %s: %d of %d were still behind after %v; the rate is of those delivered", d.name, left, backlog, d.empty)
+		d.report.note("drain: %s: %d of %d were still behind after %.0f s; the rate is of those delivered", d.name, left, backlog, d.empty.Seconds())
 	}
 	d.add("from the other gateway's start to the first delivery", "s", b.First.Sub(began).Seconds())
 	if took := b.Last.Sub(b.First).Seconds(); took > 0 {
