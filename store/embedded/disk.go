@@ -202,6 +202,16 @@ func decodeHolders(id string, value []byte) ([]request.Delivery, error) {
 	return out, nil
 }
 
+// prepare makes the reads that come often.
+func (s *Store) prepare(ctx context.Context) error {
+	var errs [4]error
+	s.readRecord, errs[0] = s.reader.PrepareContext(ctx, selectRecord+"where e.id = ?")
+	s.readLink, errs[1] = s.reader.PrepareContext(ctx, "select id from link where name = ?")
+	s.readNote, errs[2] = s.reader.PrepareContext(ctx, "select value, expires from note where key = ?")
+	errs[3] = s.reader.QueryRowContext(ctx, "select coalesce(max(id), '') from entry").Scan(&s.highest)
+	return errors.Join(errs[:]...)
+}
+
 // loadDue streams the holders' rows and indexes what is not delivered.
 func (s *Store) loadDue(ctx context.Context) error {
 	res, err := s.reader.QueryContext(ctx, "select id, value from holder")

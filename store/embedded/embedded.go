@@ -33,8 +33,10 @@ type Store struct {
 	id     store.Identity
 	now    func() time.Time
 	lock   *os.File
-	reader *sql.DB
 	disk   *disk
+	reader *sql.DB
+	// Reads that come often, prepared once for each connection.
+	readRecord, readLink, readNote *sql.Stmt
 
 	gate    sync.RWMutex // held for reading while a job is handed over, for writing to close
 	closed  bool
@@ -50,6 +52,7 @@ type Store struct {
 	due     index
 	open    map[request.ID]int // open intents and their slots
 	slots   slots
+	highest request.ID // no request has an id above it
 	tokens  uint64
 	boot    string
 }
@@ -98,6 +101,9 @@ func (s *Store) load(ctx context.Context, path string) error {
 		return err
 	}
 	if err := syncFolder(path); err != nil {
+		return down("store.Open", err)
+	}
+	if err := s.prepare(ctx); err != nil {
 		return down("store.Open", err)
 	}
 	if err := s.loadDue(ctx); err != nil {

@@ -135,9 +135,12 @@ func (g *group) find(id request.ID) (*change, error) {
 	if c := g.records[id]; c != nil {
 		return c, nil
 	}
-	r, err := g.s.record(id)
-	if err != nil {
-		return nil, err
+	var r *record
+	if !g.s.absent(id) {
+		var err error
+		if r, err = g.s.record(id); err != nil {
+			return nil, err
+		}
 	}
 	c := &change{id: id, now: r}
 	if r != nil {
@@ -259,6 +262,7 @@ func (g *group) publish(done bool) {
 
 func (s *Store) publishRecord(c *change) {
 	s.stamps[s.stripe(string(c.id))]++
+	s.highest = max(s.highest, c.id)
 	size := 0
 	if c.now != nil {
 		size = c.now.size
@@ -290,6 +294,14 @@ func (s *Store) publishRecord(c *change) {
 
 func (s *Store) stripe(name string) uint64 {
 	return maphash.String(s.seed, name) % uint64(len(s.stamps))
+}
+
+// absent tells, without looking at the disk, that there is no such request: ids grow with time, so that most new ones are
+// higher than any that was ever stored.
+func (s *Store) absent(id request.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return id > s.highest
 }
 
 // record returns the newest published record of a request, nil when there is none. It must not be changed.
@@ -332,7 +344,7 @@ func fill[K ~string, V any](s *Store, cache *lru[K, V], k K, read func() (V, int
 func (s *Store) fetch(id request.ID) (*record, error) {
 	var key string
 	var entry, holders []byte
-	err := s.reader.QueryRow(selectRecord+"where e.id = ?", string(id)).Scan(&key, &entry, &holders)
+	err := s.readRecord.QueryRow(string(id)).Scan(&key, &entry, &holders)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -75,7 +75,7 @@ func (s *Store) Lookup(ctx context.Context, collection string, link store.Link) 
 // named is where a name leads, "" for nowhere.
 func (s *Store) named(name string) (request.ID, error) {
 	return fill(s, s.names, name, func() (id request.ID, size int, err error) {
-		err = s.reader.QueryRow("select id from link where name = ?", name).Scan(&id)
+		err = s.readLink.QueryRow(name).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 		}

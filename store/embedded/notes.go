@@ -29,7 +29,7 @@ func (g *group) note(name string) (*note, error) {
 func (s *Store) note(name string) (*note, error) {
 	var value []byte
 	var expires int64
-	err := s.reader.QueryRow("select value, expires from note where key = ?", name).Scan(&value, &expires)
+	err := s.readNote.QueryRow(name).Scan(&value, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -34,7 +34,8 @@ func (k keyspace) tag(p int) string { return fmt.Sprintf("{%s:p%02d}", k.prefix,
 // identity holds whose store it is.
 func (k keyspace) identity() string { return "{" + k.prefix + "}:identity" }
 
-// request is the hash of one request: rev, tx, e (the entry), h:SITE (a holder's row), l:SITE (its lease), n:NAME (a link's nonce).
+// request is the hash of one request: rev, tx (its last transaction), e (the entry), open ("open" while it is among the intents),
+// h:SITE (a holder's row), l:SITE (its lease, "" for none), n:NAME (a link's nonce).
 func (k keyspace) request(id request.ID) string {
 	return k.tag(partition(string(id))) + ":r:" + string(id)
 }
@@ -50,7 +51,8 @@ func (k keyspace) behind(p int, site request.Site) string {
 	return k.tag(p) + ":behind:" + string(site)
 }
 
-// count is the hash of numbers of deliveries that are not delivered, by "SITE\nSTATE".
+// count is the hash of numbers of deliveries that are not delivered, by "SITE\nSTATE". Only sums over all partitions mean
+// something: one script counts for all that it touches.
 func (k keyspace) count(p int) string { return k.tag(p) + ":count" }
 
 // candidates is the set of requests that may go by a name, the newest with the highest score.

@@ -18,9 +18,8 @@ import (
 const page = 1000
 
 // hgetall reads a whole hash.
-func hgetall(key string) (*goredis.MapStringStringCmd, *pending) {
-	cmd := goredis.NewMapStringStringCmd(context.Background(), "hgetall", key)
-	return cmd, call(cmd)
+func hgetall(key string) *pending {
+	return call(goredis.NewMapStringStringCmd(context.Background(), "hgetall", key))
 }
 
 // fieldsOf is the answer to hgetall, also when it was asked a second time.
@@ -75,7 +74,7 @@ func (s *Store) Read(ctx context.Context, id request.ID) (store.Record, error) {
 
 // read returns the record and the whole hash.
 func (s *Store) read(ctx context.Context, op string, id request.ID) (store.Record, map[string]string, error) {
-	_, p := hgetall(s.keys.request(id))
+	p := hgetall(s.keys.request(id))
 	if err := s.do(ctx, op, p); err != nil {
 		return store.Record{}, nil, err
 	}
@@ -105,7 +104,7 @@ func (s *Store) Entries(ctx context.Context, after request.ID, limit int) ([]sto
 func (s *Store) readAll(ctx context.Context, op string, ids []request.ID) ([]store.Record, error) {
 	calls := make([]*pending, len(ids))
 	for i, id := range ids {
-		_, calls[i] = hgetall(s.keys.request(id))
+		calls[i] = hgetall(s.keys.request(id))
 	}
 	if err := s.do(ctx, op, calls...); err != nil {
 		return nil, err
@@ -159,8 +158,9 @@ func rangeAfter(key string, after request.ID, limit int) *pending {
 	return call(goredis.NewStringSliceCmd(context.Background(), "zrangebylex", key, from, "+", "limit", 0, limit))
 }
 
-// Commit implements store.Ledger. The order is: names to be linked get a candidate, the request is changed by one script, and
-// candidates that were overtaken are dropped. DESIGN.md says why each crash between them is harmless.
+// Commit implements store.Ledger. On a single server one script changes the request and its names. In a cluster the order is: names
+// to be linked get a candidate, the request is changed by one script, and candidates that were overtaken are dropped. DESIGN.md
+// says why each crash between them is harmless.
 func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error) {
 	var value []byte
 	if !tx.Forget {
@@ -175,7 +175,7 @@ func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error)
 		return 0, err
 	}
 	id := tx.Entry.ID
-	p := run(s.scripts.commit, s.keys.tag(partition(string(id))), false, commitArgs(&tx, txid, value)...)
+	p := run(s.scripts.commit, s.keys.tag(partition(string(id))), false, s.commitArgs(&tx, txid, value)...)
 	if err := s.do(ctx, "store.Commit", p); err != nil {
 		return 0, err
 	}
@@ -184,7 +184,10 @@ func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error)
 		return 0, down("store.Commit", err)
 	}
 	if text == "conflict" {
-		cleaning = s.withdraw(&tx, txid)
+		cleaning = nil
+		if !s.single {
+			cleaning = s.withdraw(&tx, txid)
+		}
 		err = store.ErrConflict
 	} else if rev, err = strconv.ParseUint(text, 10, 64); err != nil {
 		return 0, down("store.Commit", err)
@@ -194,29 +197,43 @@ func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error)
 	return rev, err
 }
 
-func commitArgs(tx *store.Tx, txid string, value []byte) []any {
+func (s *Store) commitArgs(tx *store.Tx, txid string, value []byte) []any {
 	verb, open := "write", ""
 	if tx.Forget {
 		verb = "forget"
 	} else if rows.Open(&tx.Entry) {
 		open = "open"
 	}
+	owe, drop, link := tx.Owe, tx.Drop, tx.Link
+	if tx.Forget {
+		owe, drop, link = nil, nil, nil
+	}
 	args := append(make([]any, 0, 16+4*len(tx.Owe)), string(tx.Entry.ID), strconv.FormatUint(tx.Rev, 10), txid, verb, value, open,
-		rows.Nanos(tx.Now), tx.Entry.Version.Mark(), len(tx.Owe))
-	for _, d := range tx.Owe {
+		rows.Nanos(tx.Now), tx.Entry.Version.Mark(), len(owe))
+	for _, d := range owe {
 		args = append(args, string(d.Site), d.Mode, d.Route, d.Pool)
 	}
-	args = append(args, len(tx.Drop))
-	for _, site := range tx.Drop {
+	args = append(args, len(drop))
+	for _, site := range drop {
 		args = append(args, string(site))
 	}
-	args = append(args, len(tx.Link))
-	for _, l := range tx.Link {
-		args = append(args, linkName(tx.Entry.Collection, l), txid)
+	args = append(args, len(link))
+	for _, l := range link {
+		name := linkName(tx.Entry.Collection, l)
+		args = append(args, name, txid, s.candidatesHere(name))
 	}
 	args = append(args, len(tx.Unlink))
 	for _, l := range tx.Unlink {
-		args = append(args, linkName(tx.Entry.Collection, l))
+		name := linkName(tx.Entry.Collection, l)
+		args = append(args, name, s.candidatesHere(name))
 	}
 	return args
+}
+
+// candidatesHere is the key of a name's candidates where the commit script can reach it.
+func (s *Store) candidatesHere(name string) string {
+	if s.single {
+		return s.keys.candidates(name)
+	}
+	return ""
 }

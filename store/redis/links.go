@@ -22,6 +22,9 @@ func (s *Store) nameTag(name string) string { return s.keys.tag(partition(name))
 
 // prepareLinks does what must come before the change of the request, and returns what should come after it.
 func (s *Store) prepareLinks(ctx context.Context, tx *store.Tx, nonce string) (after []*pending, err error) {
+	if s.single {
+		return nil, nil
+	}
 	if len(tx.Unlink) > 0 || tx.Forget {
 		if after, err = s.prepareUnlink(ctx, tx); err != nil {
 			return nil, err
@@ -50,7 +53,7 @@ func (s *Store) prepareLinks(ctx context.Context, tx *store.Tx, nonce string) (a
 // prepareUnlink drops the candidates that the request has overtaken under the names it gives up: when it gives one up, nobody
 // else may come to the fore. A forgotten request gives up all its names.
 func (s *Store) prepareUnlink(ctx context.Context, tx *store.Tx) (after []*pending, err error) {
-	_, p := hgetall(s.keys.request(tx.Entry.ID))
+	p := hgetall(s.keys.request(tx.Entry.ID))
 	if err := s.do(ctx, "store.Commit", p); err != nil {
 		return nil, err
 	}

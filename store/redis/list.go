@@ -89,8 +89,8 @@ func (s *Store) candidatesAfter(ctx context.Context, f store.Filter, from reques
 		return nil, err
 	}
 	var calls []*pending
-	for p, perSite := range counts {
-		for site, n := range perSite {
+	for site, n := range counts {
+		for p := range partitions {
 			if (f.Site == "" || f.Site == site) && (f.State == "" || n[f.State] > 0) {
 				calls = append(calls, rangeAfter(s.keys.behind(p, site), from, limit))
 			}

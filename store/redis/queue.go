@@ -69,18 +69,18 @@ func (s *Store) look(ctx context.Context, c store.Claim) ([]seen, error) {
 	return out[:min(len(out), c.Limit)], nil
 }
 
-// lease takes what was seen, one script for each partition concerned.
+// lease takes what was seen, in one script for each partition concerned, or in one for all on a single server.
 func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.Claimed, error) {
 	token := s.unique()
 	order := make(map[request.ID]int, len(due))
 	var args [partitions][]any
 	for i, d := range due {
 		order[d.id] = i
-		p := partition(string(d.id))
+		p := s.together(partition(string(d.id)))
 		if args[p] == nil {
 			args[p] = []any{string(c.Site), micros(c.Now), rows.Nanos(c.Now.Add(c.Lease)), token}
 		}
-		args[p] = append(args[p], string(d.id))
+		args[p] = append(args[p], s.keys.tag(partition(string(d.id))), string(d.id))
 	}
 	var calls []*pending
 	for p, a := range args {
@@ -120,7 +120,7 @@ func decodeClaimed(id request.ID, row, entry string) (c store.Claimed, err error
 	return c, err
 }
 
-// Settle implements store.Queue: one script for each partition concerned, in one pipeline.
+// Settle implements store.Queue: one script for each partition concerned, in one pipeline; one for all on a single server.
 func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 	var args [partitions][]any
 	for i := range list {
@@ -128,13 +128,13 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 		if err := checkSettlement(x); err != nil {
 			return err
 		}
-		p := partition(string(x.Request))
-		args[p] = append(args[p], string(x.Request), string(x.Site), x.Token, x.Owed.Mark(), x.Acked.Mark(), x.Local, string(x.State),
+		p := s.together(partition(string(x.Request)))
+		args[p] = append(args[p], s.keys.tag(partition(string(x.Request))), string(x.Request), string(x.Site), x.Token, x.Owed.Mark(), x.Acked.Mark(), x.Local, string(x.State),
 			rows.Nanos(x.Due), x.Cause, x.Attempts, rows.Nanos(x.Now))
 	}
 	var calls []*pending
 	for p, a := range args {
-		for part := range slices.Chunk(a, 11*mostSettled) {
+		for part := range slices.Chunk(a, 12*mostSettled) {
 			calls = append(calls, run(s.scripts.settle, s.keys.tag(p), false, part...))
 		}
 	}
@@ -156,31 +156,27 @@ func checkSettlement(x *store.Settlement) error {
 		Detail: "a delivery cannot be settled as " + strconv.Quote(string(x.State))}
 }
 
-// counts reads how many deliveries each site has in each state, by partition.
-func (s *Store) counts(ctx context.Context, op string) ([partitions]map[request.Site]map[request.State]int, error) {
-	var out [partitions]map[request.Site]map[request.State]int
+// counts reads how many deliveries each site has in each state.
+func (s *Store) counts(ctx context.Context, op string) (map[request.Site]map[request.State]int, error) {
 	calls := make([]*pending, partitions)
 	for p := range calls {
-		_, calls[p] = hgetall(s.keys.count(p))
+		calls[p] = hgetall(s.keys.count(p))
 	}
 	if err := s.do(ctx, op, calls...); err != nil {
-		return out, err
+		return nil, err
 	}
-	for p, c := range calls {
-		out[p] = make(map[request.Site]map[request.State]int)
+	out := make(map[request.Site]map[request.State]int)
+	for _, c := range calls {
 		for field, text := range fieldsOf(c) {
 			site, state, _ := strings.Cut(field, "\n")
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return out, down(op, err)
+				return nil, down(op, err)
 			}
-			if n == 0 {
-				continue
+			if out[request.Site(site)] == nil {
+				out[request.Site(site)] = make(map[request.State]int)
 			}
-			if out[p][request.Site(site)] == nil {
-				out[p][request.Site(site)] = make(map[request.State]int)
-			}
-			out[p][request.Site(site)][request.State(state)] = n
+			out[request.Site(site)][request.State(state)] += n
 		}
 	}
 	return out, nil
@@ -195,17 +191,13 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	bySite := make(map[request.Site]*store.Backlog)
 	var calls []*pending
 	var of []*store.Backlog
-	for p, perSite := range counts {
-		for site, n := range perSite {
-			b := bySite[site]
-			if b == nil {
-				b = &store.Backlog{Site: site}
-				bySite[site] = b
-			}
-			b.Pending += n[request.Pending]
-			b.InFlight += n[request.InFlight]
-			b.Waiting += n[request.Waiting]
-			b.Parked += n[request.Parked]
+	for site, n := range counts {
+		b := &store.Backlog{Site: site, Pending: n[request.Pending], InFlight: n[request.InFlight], Waiting: n[request.Waiting], Parked: n[request.Parked]}
+		if b.Pending+b.InFlight+b.Waiting+b.Parked == 0 {
+			continue
+		}
+		bySite[site] = b
+		for p := range partitions {
 			calls = append(calls, call(goredis.NewZSliceCmd(ctx, "zrange", s.keys.since(p, site), 0, 0, "withscores")))
 			of = append(of, b)
 		}
@@ -222,9 +214,7 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	}
 	var out []store.Backlog
 	for _, b := range bySite {
-		if b.Pending+b.InFlight+b.Waiting+b.Parked > 0 {
-			out = append(out, *b)
-		}
+		out = append(out, *b)
 	}
 	slices.SortFunc(out, func(a, b store.Backlog) int { return cmp.Compare(a.Site, b.Site) })
 	return out, nil

@@ -46,6 +46,16 @@ type Store struct {
 	boot     string
 	tokens   atomic.Uint64
 	closed   atomic.Bool
+	// single is a server that is no cluster: one script may touch all partitions.
+	single bool
+}
+
+// together is which calls may go as one: those of one partition, or all of them on a single server.
+func (s *Store) together(partition int) int {
+	if s.single {
+		return 0
+	}
+	return partition
 }
 
 // Open connects to Redis and checks how it is set up. url is one of
@@ -80,6 +90,8 @@ func openStore(ctx context.Context, url string, id store.Identity, opts Options)
 		return nil, &request.Error{Op: "store.Open", Kind: request.Invalid, Err: err}
 	}
 	s := &Store{client: newClient(conf, opts), keys: newKeyspace(id), scripts: newScripts(), now: opts.Now, boot: rand.Text()}
+	_, cluster := s.client.(*goredis.ClusterClient)
+	s.single = !cluster
 	if err := s.start(ctx, id, opts); err != nil {
 		return nil, errors.Join(err, s.client.Close())
 	}

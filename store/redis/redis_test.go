@@ -20,15 +20,27 @@ func mustOpen(t testing.TB, url string, id store.Identity) *Store {
 	return s
 }
 
-func TestContract(t *testing.T) {
+func TestContract(t *testing.T) { contract(t, true) }
+
+// TestContractByPartition runs the suite in the way of a cluster, where no script may touch two partitions.
+func TestContractByPartition(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the contract once more: skipped by -short")
+	}
+	contract(t, false)
+}
+
+func contract(t *testing.T, single bool) {
 	storetest.Exercise(t, func(t *testing.T) (store.Store, func() store.Store) {
 		url := redistest.Start(t)
 		s := mustOpen(t, url, mine)
+		s.single = single
 		return s, func() store.Store {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 			s = mustOpen(t, url, mine)
+			s.single = single
 			return s
 		}
 	})

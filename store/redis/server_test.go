@@ -140,6 +140,7 @@ func TestServersThatLoseDataAreRefused(t *testing.T) {
 // TestNamesSurviveCrashes stops a commit that moves or drops a name after each of its steps, and looks where the name leads.
 func TestNamesSurviveCrashes(t *testing.T) {
 	s := mustOpen(t, redistest.Start(t), mine)
+	s.single = false // as in a cluster
 	n := 0
 	leads := func(local string) request.ID {
 		t.Helper()
@@ -159,7 +160,7 @@ func TestNamesSurviveCrashes(t *testing.T) {
 	}
 	change := func(tx store.Tx, nonce string) {
 		t.Helper()
-		if err := s.do(t.Context(), "test", run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, commitArgs(&tx, nonce, nil)...)); err != nil {
+		if err := s.do(t.Context(), "test", run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, s.commitArgs(&tx, nonce, nil)...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,7 +195,7 @@ func TestNamesSurviveCrashes(t *testing.T) {
 		tx := b
 		tx.Rev--
 		tx.Entry.Version.Seq++
-		value := commitArgs(&tx, nonce, nil)
+		value := s.commitArgs(&tx, nonce, nil)
 		value[4] = "x" // the entry does not matter here
 		if err := s.do(t.Context(), "test", run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, value...)); err != nil {
 			t.Fatal(err)
@@ -233,7 +234,7 @@ func TestCommitRepeatedAfterALostAnswer(t *testing.T) {
 	s := mustOpen(t, redistest.Start(t), mine)
 	tx := txFor(1, 1, 0, "1")
 	for range 2 {
-		p := run(s.scripts.commit, s.keys.tag(partition("r0001")), false, commitArgs(&tx, "tx1", []byte("x"))...)
+		p := run(s.scripts.commit, s.keys.tag(partition("r0001")), false, s.commitArgs(&tx, "tx1", []byte("x"))...)
 		if err := s.do(t.Context(), "test", p); err != nil {
 			t.Fatal(err)
 		}

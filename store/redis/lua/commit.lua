@@ -5,8 +5,9 @@
 --        5 entry  6 "open" when an intent or suspect is open, else ""  7 now  8 version, as a mark
 --        9 number of debts, then site, mode, route, pool of each
 --        then number of sites to drop, then the sites
---        then number of names linked, then name and nonce of each
---        then number of names unlinked, then the names
+--        then number of names linked, then name, nonce and key of the candidates of each
+--        then number of names unlinked, then name and key of the candidates of each
+--        The key of the candidates is "" in a cluster, where link.lua and older.lua change them before and after.
 -- Answer the new revision as text ("0" after a forget), or "conflict". A transaction id that was the last one to change the
 --        request answers as it did then and changes nothing.
 local id, rev, txid = ARGV[1], ARGV[2], ARGV[3]
@@ -18,73 +19,103 @@ local function take()
   return ARGV[at - 1]
 end
 
-local head = redis.call('HMGET', key, 'rev', 'tx')
-local current = head[1] or '0'
-if head[2] == txid then return current end
+-- One read of all that matters: the head, then row and lease of each debtor.
+local debts, wanted = {}, {'rev', 'tx', 'open'}
+for i = 1, tonumber(take()) do
+  debts[i] = {take(), take(), take(), take()}
+  wanted[#wanted + 1] = 'h:' .. debts[i][1]
+  wanted[#wanted + 1] = 'l:' .. debts[i][1]
+end
+local held = redis.call('HMGET', key, unpack(wanted))
+local current = held[1] or '0'
+if held[2] == txid then return current end
 if current ~= rev then return 'conflict' end
 
-if ARGV[4] == 'forget' then
-  local all = redis.call('HGETALL', key)
-  local found, leases = {}, {}
-  for i = 1, #all, 2 do
-    local kind, site = string.sub(all[i], 1, 2), string.sub(all[i], 3)
-    if kind == 'h:' then found[site] = cmsgpack.unpack(all[i + 1]) end
-    if kind == 'l:' then leases[site] = all[i + 1] end
+-- All that the hash gets is written at once, in the end.
+local writes = {}
+local function write(field, value)
+  writes[#writes + 1] = field
+  writes[#writes + 1] = value
+end
+
+-- unlink takes a name from the request; a candidate that is not this request's stays.
+local function unlink(name, candidates)
+  local nonce = redis.call('HGET', key, 'n:' .. name)
+  if not nonce then return end
+  redis.call('HDEL', key, 'n:' .. name)
+  if candidates ~= '' and redis.call('ZSCORE', candidates, nonce .. ' ' .. id) then redis.call('DEL', candidates) end
+end
+
+-- names goes through the lists of names, those unlinked first: a name in both lists is linked in the end.
+local function names()
+  local linked = {}
+  for _ = 1, tonumber(take()) do linked[#linked + 1] = {take(), take(), take()} end
+  for _ = 1, tonumber(take()) do unlink(take(), take()) end
+  for _, l in ipairs(linked) do
+    write('n:' .. l[1], l[2])
+    if l[3] ~= '' then
+      redis.call('DEL', l[3])
+      redis.call('ZADD', l[3], 1, l[2] .. ' ' .. id)
+    end
   end
-  for site, row in pairs(found) do place(id, site, shown(row, leases[site]), false, false) end
+end
+
+local function drop(site)
+  local old = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
+  if not old[1] then return end
+  local row = cmsgpack.unpack(old[1])
+  place(id, site, shown(row, old[2]), row[SINCE], false, false)
+  redis.call('HDEL', key, 'h:' .. site, 'l:' .. site)
+end
+
+if ARGV[4] == 'forget' then
+  take() -- nobody to drop by name: all are
+  names()
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if string.sub(field, 1, 2) == 'h:' then drop(string.sub(field, 3)) end
+  end
   redis.call('DEL', key)
   redis.call('ZREM', tag .. ':ids', id)
   redis.call('ZREM', tag .. ':open', id)
+  flush_counts()
   return '0'
 end
 
 -- Lua's numbers are doubles: exact until 2^53, and a revision will never be that high.
 local revision = string.format('%.0f', tonumber(current) + 1)
-redis.call('HSET', key, 'rev', revision, 'tx', txid, 'e', ARGV[5])
+write('rev', revision)
+write('tx', txid)
+write('e', ARGV[5])
 if current == '0' then redis.call('ZADD', tag .. ':ids', 0, id) end
-if ARGV[6] == 'open' then
-  redis.call('ZADD', tag .. ':open', 0, id)
-elseif current ~= '0' then
-  redis.call('ZREM', tag .. ':open', id)
+local open = held[3] or ''
+if ARGV[6] ~= open then
+  if ARGV[6] == 'open' then redis.call('ZADD', tag .. ':open', 0, id) else redis.call('ZREM', tag .. ':open', id) end
+  write('open', ARGV[6])
 end
 
-for _ = 1, tonumber(take()) do
-  local site, mode, route, pool = take(), take(), take(), take()
-  local held = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
-  local row, lease = held[1], held[2]
-  local before = false
+for i, debt in ipairs(debts) do
+  local site = debt[1]
+  local row, lease = held[2 * i + 2], held[2 * i + 3]
+  local before, since = false, ''
   if row then
     row = cmsgpack.unpack(row)
-    before = shown(row, lease)
+    before, since = shown(row, lease), row[SINCE]
   else
-    row = {site, '', '', 'pending', now, now, '', '0', '', '', mode, route, pool}
+    row = {site, '', '', 'pending', now, now, '', '0', '', '', debt[2], debt[3], debt[4]}
   end
   if row[STATE] == 'delivered' then row[SINCE], row[ATTEMPTS], row[CAUSE] = now, '0', '' end
   if row[STATE] == 'cancelled' then row[SINCE] = now end
   -- One that is due already keeps its place in the line.
   if row[STATE] ~= 'pending' or later(row[DUE], now) then row[DUE] = now end
   row[STATE], row[OWED] = 'pending', version
-  redis.call('HSET', key, 'h:' .. site, cmsgpack.pack(row))
-  place(id, site, before, row, lease)
+  write('h:' .. site, cmsgpack.pack(row))
+  place(id, site, before, since, row, lease)
 end
 
-for _ = 1, tonumber(take()) do
-  local site = take()
-  local held = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
-  if held[1] then
-    place(id, site, shown(cmsgpack.unpack(held[1]), held[2]), false, false)
-    redis.call('HDEL', key, 'h:' .. site, 'l:' .. site)
-  end
-end
-
-local linked = {}
-for _ = 1, tonumber(take()) do
-  local name = take()
-  redis.call('HSET', key, 'n:' .. name, take())
-  linked[name] = true
-end
-for _ = 1, tonumber(take()) do
-  local name = take()
-  if not linked[name] then redis.call('HDEL', key, 'n:' .. name) end
-end
+local gone = {}
+for i = 1, tonumber(take()) do gone[i] = take() end
+names()
+redis.call('HSET', key, unpack(writes))
+for _, site in ipairs(gone) do drop(site) end
+flush_counts()
 return revision

@@ -1,7 +1,8 @@
 -- Shared by all scripts; it is put in front of each of them.
 --
--- KEYS[1] is always the tag of one partition, "{network:site:p07}". Every other key begins with it, so that a script touches one
--- slot of a cluster only; a script makes the names itself, in the same way as keys.go.
+-- KEYS[1] is always the tag of one partition, "{network:site:p07}". Every other key of the partition begins with it, so that a
+-- script touches one slot of a cluster only; a script makes the names itself, in the same way as keys.go. Against a single server,
+-- where slots do not matter, claim and settle go through many partitions in one call, and commit changes the names as well.
 --
 -- A delivery's row is a MessagePack array of texts: site, owed, acked, state, due, since, last, attempts, cause, local, mode,
 -- route, pool. Times are decimal nanoseconds, "" for none. Versions are marks, "EPOCH@SITE.SEQUENCE".
@@ -49,16 +50,16 @@ local function newer(a, b)
   return tonumber(aq) > tonumber(bq)
 end
 
--- A lease is "TOKEN UNTIL", false when there is none.
+-- A lease is "TOKEN UNTIL"; '' or false when there is none.
 local function lease_parts(lease)
-  if not lease then return '', '' end
+  if not lease or lease == '' then return '', '' end
   return string.match(lease, '^(%S+) (%S*)$')
 end
 
 -- shown is the state as it is counted: "in flight" under a lease; false for what is delivered or is no holder.
 local function shown(row, lease)
   if not row then return false end
-  if lease then return 'in flight' end
+  if lease and lease ~= '' then return 'in flight' end
   if row[STATE] == 'delivered' then return false end
   return row[STATE]
 end
@@ -67,17 +68,30 @@ local function listed(state)
   return state and state ~= 'parked' and state ~= 'cancelled'
 end
 
+-- counted gathers the changes of counts; flush_counts writes them once for the whole script. Only the sums over all partitions
+-- mean something, so that one script may count for many.
+local counted = {}
+local function count(site, state, by)
+  local field = site .. '\n' .. state
+  counted[field] = (counted[field] or 0) + by
+end
+local function flush_counts()
+  for field, by in pairs(counted) do
+    if by ~= 0 then redis.call('HINCRBY', KEYS[1] .. ':count', field, by) end
+  end
+end
+
 -- place brings what is derived from a delivery up to date: the due set, the age set, the set of those behind, and the counts.
--- before is what shown said when the last call for this delivery was made; row is false when the holder is gone.
-local function place(id, site, before, row, lease)
+-- before and since are what shown said and what the row's age was, before the change; row is false when the holder is gone.
+local function place(id, site, before, since, row, lease)
   local after = shown(row, lease)
   if before ~= after then
-    if before then redis.call('HINCRBY', tag .. ':count', site .. '\n' .. before, -1) end
-    if after then redis.call('HINCRBY', tag .. ':count', site .. '\n' .. after, 1) end
+    if before then count(site, before, -1) end
+    if after then count(site, after, 1) end
     if after and not before then redis.call('ZADD', behind_key(site), 0, id) end
     if before and not after then redis.call('ZREM', behind_key(site), id) end
   end
-  if lease then
+  if after == 'in flight' then
     local _, till = lease_parts(lease)
     redis.call('ZADD', due_key(site), micros(till), id)
   elseif after == 'pending' or after == 'waiting' then
@@ -86,7 +100,7 @@ local function place(id, site, before, row, lease)
     redis.call('ZREM', due_key(site), id)
   end
   if listed(after) then
-    redis.call('ZADD', since_key(site), micros(row[SINCE]), id)
+    if not listed(before) or row[SINCE] ~= since then redis.call('ZADD', since_key(site), micros(row[SINCE]), id) end
   elseif listed(before) then
     redis.call('ZREM', since_key(site), id)
   end

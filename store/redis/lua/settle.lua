@@ -1,7 +1,7 @@
--- settle: record ends of attempts of one partition, in order.
+-- settle: record ends of attempts, in order.
 --
--- KEYS   1 tag of the partition
--- ARGV   eleven for each: id, site, token, owed, acked, local, state, due, cause, attempts, now
+-- KEYS   1 tag of a partition
+-- ARGV   twelve for each: tag of the partition, id, site, token, owed, acked, local, state, due, cause, attempts, now
 --        token "" is a confirmation from outside, "operator" a person's word
 -- Answer how many were not ignored. Repeating the script changes nothing: the leases it ended are gone, and the rest says the
 --        same again.
@@ -13,13 +13,14 @@ local function confirm(row, acked, here, now)
   if acked ~= '' and later(now, row[LAST]) then row[LAST] = now end
 end
 
-for i = 1, #ARGV, 11 do
-  local id, site, token, owed, acked, here, state, due, cause, attempts, now = unpack(ARGV, i, i + 10)
+for i = 1, #ARGV, 12 do
+  tag = ARGV[i]
+  local id, site, token, owed, acked, here, state, due, cause, attempts, now = unpack(ARGV, i + 1, i + 11)
   local key = request_key(id)
   local held = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
   if held[1] then
     local row, lease = cmsgpack.unpack(held[1]), held[2]
-    local before = shown(row, lease)
+    local before, since = shown(row, lease), row[SINCE]
     local mine, till = lease_parts(lease)
     local changed, ends = false, false
     if token == 'operator' then
@@ -30,7 +31,7 @@ for i = 1, #ARGV, 11 do
     elseif token == '' then
       confirm(row, acked, here, now)
       changed = true
-      if acked == row[OWED] and not (lease and later(till, now)) then
+      if acked == row[OWED] and not later(till, now) then
         row[STATE], row[ATTEMPTS], row[CAUSE] = 'delivered', '0', ''
         ends = true
       end
@@ -49,13 +50,11 @@ for i = 1, #ARGV, 11 do
     end
     if changed then
       taken = taken + 1
-      redis.call('HSET', key, 'h:' .. site, cmsgpack.pack(row))
-      if ends and lease then
-        redis.call('HDEL', key, 'l:' .. site)
-        lease = false
-      end
-      place(id, site, before, row, lease)
+      if ends then lease = '' end
+      redis.call('HSET', key, 'h:' .. site, cmsgpack.pack(row), 'l:' .. site, lease or '')
+      place(id, site, before, since, row, lease)
     end
   end
 end
+flush_counts()
 return taken

@@ -1,0 +1,12 @@
+package embedded
+
+import (
+	"testing"
+
+	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/storetest"
+)
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(b *testing.B) store.Store { return mustOpen(b, b.TempDir()) })
+}
