@@ -80,7 +80,9 @@ func TestMessages(t *testing.T) {
 func TestVariables(t *testing.T) {
 	text := strings.ReplaceAll(good, "http://127.0.0.1:9001", "http://${HOST:-127.0.0.1}:${PORT}")
 	text = strings.Replace(text, "network: n", "network: n\nsecurity: {peer_key: \"${KEY}$$x\"}", 1)
-	n, err := Parse("f", []byte(text), func(s string) (string, bool) { return map[string]string{"PORT": "9001", "KEY": "s: {}"}[s], s != "HOST" })
+	n, err := Parse("f", []byte(text), func(s string) (string, bool) {
+		return map[string]string{"PORT": "9001", "KEY": "s: {}"}[s], s != "HOST"
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,12 +25,12 @@ func buildSchema() ([]byte, error) {
 	s["title"] = "Meridian network file"
 	s["required"] = []string{"network", "profiles", "sites"}
 	props := s["properties"].(map[string]any)
-	props["profiles"] = map[string]any{"type": "object", "description": described["profiles"], "additionalProperties": schemaOf(reflect.TypeFor[profile.Spec]())}
+	props["profiles"] = map[string]any{"type": "object", "description": schemaNotes["profiles"], "additionalProperties": schemaOf(reflect.TypeFor[profile.Spec]())}
 	return json.MarshalIndent(s, "", "  ")
 }
 
-// described are the keys that an editor should say something about.
-var described = map[string]string{
+// schemaNotes are the keys that an editor should say something about.
+var schemaNotes = map[string]string{
 	"network":      "Name of the whole network.",
 	"peer_key":     "Shared key that signs calls between gateways; needed unless all peers are on this machine.",
 	"profiles":     "How the request APIs speak.",
@@ -99,7 +99,7 @@ func structSchema(t reflect.Type) map[string]any {
 			continue
 		}
 		s := schemaOf(f.Type)
-		if d, ok := described[key]; ok {
+		if d, ok := schemaNotes[key]; ok {
 			s["description"] = d
 		}
 		props[key] = s

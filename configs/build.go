@@ -1,0 +1,162 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// siteName is what networks and sites may be called: it goes into header values, URLs, keys of stores and names of files.
+var siteName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// notYet is what the warnings say of what this version reads and does not act on.
+const notYet = "is not acted on by this version"
+
+// build gives the file its meaning. It goes on behind faults, so that all are found at once.
+func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
+	n := &Network{Name: s.Network, Sites: map[request.Site]Site{}, Pools: map[string]Pool{}, Security: Security{PeerKey: Secret(s.Security.PeerKey)}}
+	switch {
+	case s.Network == "":
+		p.fault(child(root, "network"), "network, the name of the network, is required", "network: furniture")
+	case !siteName.MatchString(s.Network):
+		p.fault(child(root, "network"), fmt.Sprintf("network: %q is not a name", clip(s.Network)), "lower-case letters, digits and hyphens, as in furniture")
+	}
+	if s.Security.TLS != (tlsSpec{}) {
+		p.fault(child(root, "security", "tls"), "security.tls is not supported by this version", "use security.peer_key")
+	}
+	if k := s.Security.PeerKey; k != "" && len(k) < 32 {
+		p.warn(child(root, "security", "peer_key"), "security.peer_key is shorter than 32 characters and could be guessed", "openssl rand -hex 32")
+	}
+	n.Limits = p.limits(child(root, "limits"), s.Limits)
+	n.Defaults, n.LagLimit = p.defaults(child(root, "defaults"), s.Defaults)
+	p.pools(child(root, "pools"), s.Pools, n)
+	profiles := p.profiles(root, s.Profiles)
+	p.sites(root, s, n, profiles)
+	p.addresses(child(root, "sites"), n)
+	p.routes(root, s, n, profiles)
+	return n
+}
+
+func (p *parser) limits(at *yaml.Node, s limitsSpec) Limits {
+	l := Limits{Body: p.size(child(at, "body"), "limits.body", s.Body, 1<<20), Depth: 64,
+		Header:        p.size(child(at, "header"), "limits.header", s.Header, 32<<10),
+		HeaderTimeout: p.duration(child(at, "header_timeout"), "limits.header_timeout", s.HeaderTimeout, 5*time.Second),
+		BodyTimeout:   p.duration(child(at, "body_timeout"), "limits.body_timeout", s.BodyTimeout, 30*time.Second)}
+	if d := child(at, "depth"); d != at && s.Depth != 0 {
+		if l.Depth = s.Depth; s.Depth < 1 || s.Depth > 1000 {
+			p.fault(d, fmt.Sprintf("limits.depth: %d is not from 1 to 1000", s.Depth), "")
+		}
+	}
+	return l
+}
+
+func (p *parser) defaults(at *yaml.Node, s defaultsSpec) (Defaults, time.Duration) {
+	d := Defaults{
+		Unreachable: p.oneOf(child(at, "unreachable"), "defaults.unreachable", s.Unreachable, "accept", "accept", "refuse"),
+		Writes:      p.oneOf(child(at, "writes"), "defaults.writes", s.Writes, "forward", "forward", "refuse", "queue"),
+		Update:      p.update(child(at, "update"), "defaults.update", s.Update, "immediate"),
+		OnDelete:    p.oneOf(child(at, "on_delete"), "defaults.on_delete", s.OnDelete, "cascade", "cascade", "keep"),
+	}
+	if d.Writes == "queue" {
+		p.warn(child(at, "writes"), "defaults.writes: queue "+notYet+": writes are forwarded", "")
+		d.Writes = "forward"
+	}
+	if d.Update != "immediate" {
+		p.warn(child(at, "update"), "defaults.update: "+d.Update+" "+notYet+": copies are refreshed immediately", "")
+		d.Update = "immediate"
+	}
+	return d, p.duration(child(at, "lag_limit"), "defaults.lag_limit", s.LagLimit, time.Minute)
+}
+
+func (p *parser) pools(at *yaml.Node, specs map[string]poolSpec, n *Network) {
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		s, node := specs[name], child(at, name)
+		if s.Parallel < 0 {
+			p.fault(child(node, "parallel"), fmt.Sprintf("pools.%s.parallel: %d is negative", name, s.Parallel), "")
+		}
+		n.Pools[name] = Pool{Parallel: s.Parallel, Rate: p.rate(child(node, "rate"), "pools."+name+".rate", s.Rate),
+			Priority: p.oneOf(child(node, "priority"), "pools."+name+".priority", s.Priority, "normal", "low", "normal", "high")}
+	}
+	if len(specs) > 0 {
+		p.warn(at, "pools: a lane of their own "+notYet+": their deliveries go with all others", "")
+	}
+}
+
+// size reads a number of bytes.
+func (p *parser) size(at *yaml.Node, key, s string, otherwise int64) int64 {
+	if s == "" {
+		return otherwise
+	}
+	units := []struct {
+		suffix string
+		n      int64
+	}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
+	for _, u := range units {
+		num, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseInt(strings.TrimSpace(num), 10, 64)
+		if err == nil && v > 0 && v <= (1<<40)/u.n {
+			return v * u.n
+		}
+		break
+	}
+	p.fault(at, fmt.Sprintf("%s: %q is not a size", key, clip(s)), "as in 1MiB, 64KiB or 1000")
+	return otherwise
+}
+
+func (p *parser) duration(at *yaml.Node, key, s string, otherwise time.Duration) time.Duration {
+	if s == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		p.fault(at, fmt.Sprintf("%s: %q is not a duration", key, clip(s)), "as in 500ms, 5s, 2m or 1h30m")
+		return otherwise
+	}
+	return d
+}
+
+// rate reads a number per second, as in 50/s, 100/m, 1000/h.
+func (p *parser) rate(at *yaml.Node, key, s string) float64 {
+	if s == "" {
+		return 0
+	}
+	number, unit, _ := strings.Cut(s, "/")
+	per, known := map[string]float64{"": 1, "s": 1, "m": 60, "h": 3600}[strings.TrimSpace(unit)]
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !known || !(v > 0 && v < 1e9) {
+		p.fault(at, fmt.Sprintf("%s: %q is not a rate", key, clip(s)), "as in 50/s, 100/m or 1000/h")
+		return 0
+	}
+	return v / per
+}
+
+// oneOf is s if it is allowed, otherwise if it is not given.
+func (p *parser) oneOf(at *yaml.Node, key, s, otherwise string, allowed ...string) string {
+	if s == "" {
+		return otherwise
+	}
+	if !slices.Contains(allowed, s) {
+		p.fault(at, fmt.Sprintf("%s: %q is none of %s", key, clip(s), strings.Join(allowed, ", ")), didYouMean(s, allowed))
+		return otherwise
+	}
+	return s
+}
+
+// didYouMean is nearest without a list of all names.
+func didYouMean(s string, known []string) string {
+	if hint := nearest(s, known); strings.HasPrefix(hint, "did") {
+		return hint
+	}
+	return ""
+}

@@ -1,0 +1,143 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/upstream"
+)
+
+func (p *parser) sites(root *yaml.Node, s *fileSpec, n *Network, d profiled) {
+	at := child(root, "sites")
+	if len(s.Sites) == 0 {
+		p.fault(keyed(root, "sites"), "sites: at least one site is required", "sites: {chicago: {profile: …, upstream: …, listen: …}}")
+	}
+	if len(s.Profiles) == 0 {
+		p.fault(keyed(root, "profiles"), "profiles: at least one profile is required", "profiles: {helpdesk: {preset: rest, collections: {tickets: {path: /tickets}}}}")
+	}
+	for _, kv := range pairs(at) {
+		name := kv.key.Value
+		spec, ok := s.Sites[name]
+		if !ok || n.Sites[request.Site(name)].Name != "" {
+			continue // a fault is there already
+		}
+		if !siteName.MatchString(name) {
+			p.fault(kv.key, fmt.Sprintf("site %q: a name has lower-case letters, digits and hyphens", clip(name)), "as in san-francisco")
+		}
+		if name == "all" {
+			p.fault(kv.key, `site "all": the name means all sites in routes`, "give it another name")
+		}
+		n.Order = append(n.Order, request.Site(name))
+		n.Sites[request.Site(name)] = p.site(kv.value, kv.key, spec, d)
+		if spec.Profile != "" && s.Profiles != nil {
+			if _, known := s.Profiles[spec.Profile]; !known {
+				p.fault(child(kv.value, "profile"), fmt.Sprintf("site %s: there is no profile %q", name, clip(spec.Profile)),
+					nearest(spec.Profile, slices.Collect(maps.Keys(s.Profiles))))
+			}
+		}
+	}
+}
+
+// site checks what a site says by itself; key is where its name is.
+func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
+	name := key.Value
+	if deref(node).Kind != yaml.MappingNode {
+		node = key
+	}
+	if spec.Profile == "" {
+		p.fault(key, "site "+name+": profile is required", "profile: NAME, one of those under profiles")
+	}
+	r := required{p, node, key, name}
+	out := Site{Name: request.Site(name), Profile: d.compiled[spec.Profile],
+		Upstream: r.url(spec.Upstream, "http://127.0.0.1:9001", "upstream"),
+		Listen:   r.listen(spec.Listen, "127.0.0.1:8001", "listen"),
+		Peer: Peer{Listen: r.listen(spec.Peer.Listen, "127.0.0.1:8101", "peer", "listen"),
+			URL: r.url(spec.Peer.URL, "http://127.0.0.1:8101", "peer", "url")},
+		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token)},
+		Credentials: p.credentials(child(node, "credentials"), name, spec.Credentials),
+		Store:       p.store(child(node, "store"), name, spec.Store),
+		Timezone:    p.zone(child(node, "timezone"), name+".timezone", spec.Timezone),
+		Hours:       p.hours(child(node, "hours"), name+".hours", spec.Hours),
+		Holidays:    p.holidays(child(node, "holidays"), name+".holidays", spec.Holidays)}
+	if path := out.Peer.URL.Path; path != "" && path != "/" {
+		p.fault(child(node, "peer", "url"), name+".peer.url: a path makes no sense here", "http://HOST:PORT")
+	}
+	if spec.TLS != (siteTLSSpec{}) {
+		p.fault(child(node, "tls"), name+".tls, TLS for clients, is not supported by this version", "put a TLS proxy before the gateway")
+	}
+	if spec.Admin.Token == "" && spec.Admin.Listen != "" && !loopback(spec.Admin.Listen) {
+		p.fault(child(node, "admin", "listen"), name+".admin: an address that is not loopback needs a token", `admin: {listen: …, token: "${ADMIN_TOKEN}"}`)
+	}
+	return out
+}
+
+func (p *parser) credentials(at *yaml.Node, name string, s credentialsSpec) upstream.Credentials {
+	out := upstream.Credentials{Bearer: s.Bearer, Headers: s.Headers}
+	if s.Basic != nil {
+		out.Basic = &upstream.Basic{Username: s.Basic.Username, Password: s.Basic.Password}
+		if s.Basic.Username == "" || strings.Contains(s.Basic.Username, ":") {
+			p.fault(child(at, "basic"), name+".credentials.basic needs a username without a colon", "basic: {username: gateway, password: \"${PASSWORD}\"}")
+		}
+		if s.Bearer != "" {
+			p.fault(child(at, "bearer"), name+".credentials: basic and bearer exclude each other", "")
+		}
+	}
+	if s.Login != nil {
+		p.fault(child(at, "login"), name+".credentials.login is not supported by this version", "use basic, bearer or headers")
+	}
+	for _, kv := range pairs(child(at, "headers")) {
+		if s.Headers == nil {
+			break
+		}
+		if !headerName(kv.key.Value) {
+			p.fault(kv.key, fmt.Sprintf("%s.credentials.headers: %q is not the name of a header", name, clip(kv.key.Value)), "")
+		}
+		if !headerValue(s.Headers[kv.key.Value]) {
+			p.fault(kv.value, name+".credentials.headers: the value has a line end or another control character", "")
+		}
+	}
+	if !headerValue(s.Bearer) {
+		p.fault(child(at, "bearer"), name+".credentials.bearer: the value has a line end or another control character", "")
+	}
+	return out
+}
+
+func headerName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
+}
+
+func headerValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+// store is where a site keeps what must survive. A Redis may have its password in the URL: there is no other place for it.
+func (p *parser) store(at *yaml.Node, name, s string) string {
+	const hint = "file:PATH, redis://HOST:PORT/DB, rediss://…, redis+sentinel://… or redis+cluster://…"
+	if s == "" {
+		return "file:data/" + name
+	}
+	if path, ok := strings.CutPrefix(s, "file:"); ok {
+		if path == "" {
+			p.fault(at, name+".store: file: needs a path", "file:data/"+name)
+		}
+		return s
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil: // whose text may hold a password
+		p.fault(at, name+".store is not a URL", hint)
+	case !slices.Contains([]string{"redis", "rediss", "redis+sentinel", "redis+cluster"}, u.Scheme):
+		p.fault(at, fmt.Sprintf("%s.store: %q is none of the kinds of store", name, clip(u.Scheme)), hint)
+	case u.Host == "":
+		p.fault(at, name+".store: the URL has no host", hint)
+	}
+	return s
+}
