@@ -24,6 +24,9 @@ type required struct {
 // missing faults an address that is not there, at the innermost mapping that is.
 func (r required) missing(path []string, example string) {
 	at := r.key
+	if r.p.broken[deref(child(r.node, path...))] {
+		return
+	}
 	if len(path) > 1 && value(r.node, path[0]) != nil {
 		at = keyed(r.node, path[0])
 	}

@@ -1,6 +1,8 @@
 package configs
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,6 +29,12 @@ func (p *parser) expand(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "$") {
 		return
 	}
+	before := len(p.faults)
+	defer func() {
+		if len(p.faults) > before {
+			p.broken[n], n.Value = true, ""
+		}
+	}()
 	n.Value = variable.ReplaceAllStringFunc(n.Value, func(m string) string {
 		if m == "$$" {
 			return "$"
@@ -82,6 +90,8 @@ func (p *parser) secret(n *yaml.Node, path string) string {
 
 // cause is an error of the file system without the path, which is said already.
 func cause(err error) string {
-	s := err.Error()
-	return s[strings.LastIndex(s, ": ")+1+len(" ")*min(1, strings.Count(s, ": ")):]
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
 }

@@ -28,7 +28,7 @@ func Load(path string) (*Network, error) {
 // Parse is Load of text that is there already. Name is that of the file, for faults and for ${file:} with a relative path; env
 // looks up ${VAR}.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Network, error) {
-	p := &parser{file: name, env: env}
+	p := &parser{file: name, env: env, broken: map[*yaml.Node]bool{}}
 	if len(data) > maxFile {
 		p.fault(&yaml.Node{Line: 1, Column: 1}, "the file is larger than 64 MiB", "")
 		return nil, p.faults
@@ -55,6 +55,8 @@ type parser struct {
 	env      func(string) (string, bool)
 	faults   Faults
 	warnings Faults
+	// broken are values whose variables cannot be expanded: that they are missing need not be said again.
+	broken map[*yaml.Node]bool
 }
 
 func (p *parser) fault(n *yaml.Node, message, hint string) {
