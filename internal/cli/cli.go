@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/meridian-gateway/meridian/configs"
 )
 
 // The exit codes.
@@ -18,11 +16,8 @@ const (
 	Done        = 0
 	Failed      = 1 // it failed, or something was found
 	Misused     = 2 // wrong use, or a bad network file
-	Unreachable = 3 // the gateway does not answer
+	Unreachable = 3 // the gateway cannot be reached
 )
-
-// Version is that of the software; the build sets it.
-var Version = "0.1.0-dev"
 
 // coded is an error with the exit code that it ends in.
 type coded struct {
@@ -35,6 +30,9 @@ func (c coded) Unwrap() error { return c.err }
 
 func misuse(format string, args ...any) error { return coded{Misused, fmt.Errorf(format, args...)} }
 
+// errSaid ends a command that has said itself what is wrong.
+var errSaid = errors.New("said already")
+
 // command is what all commands share.
 type command struct {
 	in       io.Reader
@@ -45,24 +43,45 @@ type command struct {
 	admin    string
 }
 
-// Run runs one command line and returns its exit code.
+// Run runs one command line and returns its exit code. It ends early, and in an orderly way, when ctx does.
 func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	c := &command{in: in, out: out, err: errs}
-	root := &cobra.Command{
-		Use:           "meridian",
-		Short:         "A synchronizing gateway before the request APIs of several sites",
-		Long:          "meridian forwards requests to the site that owns them and keeps copies at other sites in step.\n\nExit codes: 0 done, 1 it failed or something was found, 2 wrong use or a bad network file,\n3 the gateway cannot be reached.",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
-	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table, or json for programs")
-	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.demo(), c.version())
+	root := c.root()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return Done
+	}
+	if !errors.Is(err, errSaid) {
+		fmt.Fprintln(errs, "meridian:", printable(err.Error(), true))
+	}
+	if e, ok := errors.AsType[coded](err); ok {
+		return e.code
+	}
+	return Failed
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "meridian",
+		Short: "A synchronizing gateway before the request APIs of several sites",
+		Long: "meridian stands before the request API of each site, brings requests to the site that owns them and keeps\n" +
+			"copies at other sites in step.\n\n" +
+			"Exit codes: 0 done, 1 it failed or something was found, 2 wrong use or a bad network file,\n" +
+			"3 the gateway cannot be reached.",
+		Example: "  meridian demo\n  meridian check network.yaml\n  meridian run --config network.yaml --site chicago\n" +
+			"  meridian status --config network.yaml --site chicago",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table for people, json for programs")
+	choose(root, "output", "table", "json")
+	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.demo(), c.version())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return coded{Misused, fmt.Errorf("%w\nSee: %s --help", err, cmd.CommandPath())}
+		return misuse("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if c.output != "table" && c.output != "json" {
@@ -70,53 +89,50 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		}
 		return nil
 	}
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return Done
+	return group(root, func(cmd *cobra.Command) error { return cmd.Help() })
+}
+
+// group makes a command that only has commands below it refuse words that are none of them; bare says what it does without any.
+func group(cmd *cobra.Command, bare func(*cobra.Command) error) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return bare(cmd)
+		}
+		hint := ""
+		if cmd.SuggestionsMinimumDistance = 2; len(cmd.SuggestionsFor(args[0])) > 0 {
+			hint = "; did you mean " + strings.Join(cmd.SuggestionsFor(args[0]), " or ") + "?"
+		}
+		return misuse("there is no command %q%s\nSee: %s --help", cmd.CommandPath()+" "+args[0], hint, cmd.CommandPath())
 	}
-	if err.Error() != "" {
-		fmt.Fprintln(errs, "meridian:", err)
+	return cmd
+}
+
+// which is what a group says when no command of it is named.
+func which(cmd *cobra.Command) error {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
 	}
-	if e, ok := errors.AsType[coded](err); ok {
-		return e.code
-	}
-	return Misused
+	return misuse("%s: say one of %s", cmd.CommandPath(), strings.Join(names, ", "))
 }
 
 // exactly and atMost are cobra's own rules, with the exit code of wrong use.
-func exactly(n int) cobra.PositionalArgs {
+func exactly(n int) cobra.PositionalArgs { return counted(cobra.ExactArgs(n)) }
+func atMost(n int) cobra.PositionalArgs  { return counted(cobra.MaximumNArgs(n)) }
+
+func counted(rule cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
-			return misuse("%v\nUse: %s", err, cmd.UseLine())
+		if err := rule(cmd, args); err != nil {
+			return misuse("%w\nUse: %s", err, cmd.UseLine())
+		}
+		for _, a := range args {
+			if a == "" {
+				return misuse("an argument is empty\nUse: %s", cmd.UseLine())
+			}
 		}
 		return nil
 	}
-}
-
-func (c *command) version() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: exactly(0), RunE: func(*cobra.Command, []string) error {
-		_, err := fmt.Fprintln(c.out, "meridian", Version)
-		return err
-	}}
-}
-
-// load reads a network file and prints all its faults where they are.
-func (c *command) load(path string) (*configs.Network, error) {
-	if path == "" {
-		return nil, misuse("--config FILE is required")
-	}
-	n, err := configs.Load(path)
-	if faults, ok := errors.AsType[configs.Faults](err); ok {
-		source, _ := os.ReadFile(path)
-		fmt.Fprint(c.err, faults.Render(source))
-		s := "s"
-		if len(faults) == 1 {
-			s = ""
-		}
-		return nil, misuse("%s: %d fault%s", path, len(faults), s)
-	}
-	if err != nil {
-		return nil, coded{Misused, err}
-	}
-	return n, nil
 }

@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -15,63 +18,118 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/request"
+)
+
+const (
+	askTimeout = 30 * time.Second
+	maxAnswer  = 64 << 20
 )
 
 // asking adds the flags of commands that ask a running gateway.
 func (c *command) asking(cmd *cobra.Command) *cobra.Command {
-	f := cmd.Flags()
-	f.StringVar(&c.config, "config", "", "the network file, for the address and token of the site's admin API")
-	f.StringVar(&c.site, "site", "", "the site whose gateway is asked")
-	f.StringVar(&c.admin, "admin", "", "address of an admin API, instead of --config and --site")
+	c.configFlag(cmd, "the network file, for the address and the token of the site's admin API")
+	c.siteFlag(cmd, "the site whose gateway is asked")
+	cmd.Flags().StringVar(&c.admin, "admin", "", "the admin API's address, in place of --config and --site; its token is $MERIDIAN_ADMIN_TOKEN")
 	return cmd
 }
 
 // client speaks to one gateway's admin API.
 type client struct {
 	base, token, hint string
+	http              *http.Client
 }
 
+// client finds the gateway that the flags name.
 func (c *command) client() (*client, error) {
-	token := os.Getenv("MERIDIAN_ADMIN_TOKEN")
-	if c.admin != "" {
-		base := c.admin
-		if !strings.Contains(base, "://") {
-			base = "http://" + base
-		}
-		return &client{base: strings.TrimRight(base, "/"), token: token, hint: "is a gateway running there?"}, nil
-	}
-	if c.config == "" || c.site == "" {
+	// No proxy of the environment: the token is for the gateway alone. No redirects for the same reason.
+	k := &client{token: os.Getenv("MERIDIAN_ADMIN_TOKEN"), http: &http.Client{Transport: &http.Transport{Proxy: nil},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	switch {
+	case c.admin != "" && (c.config != "" || c.site != ""):
+		return nil, misuse("say --admin, or --config and --site, not both")
+	case c.admin != "":
+		return k, k.at(c.admin)
+	case c.config == "":
 		return nil, misuse("say which gateway: --config FILE --site NAME, or --admin URL")
 	}
-	n, err := configs.Load(c.config)
+	n, missing, err := readLenient(c.config)
 	if err != nil {
-		return nil, coded{Misused, err}
+		return nil, c.faults(c.config, err)
 	}
 	if _, err := chosen(n, c.site, false); err != nil {
 		return nil, err
 	}
 	a := n.Sites[request.Site(c.site)].Admin
-	return &client{base: "http://" + a.Listen, token: cmp.Or(token, a.Token.Reveal()),
-		hint: fmt.Sprintf("is `meridian run --site %s` running?", c.site)}, nil
+	k.base = "http://" + reachable(a.Listen)
+	k.hint = fmt.Sprintf("is `meridian run --site %s` running?", c.site)
+	if k.token == "" && !strings.Contains(a.Token.Reveal(), unset) {
+		k.token = a.Token.Reveal()
+	} else if k.token == "" {
+		return nil, misuse("the admin token of %s is in a variable that is not set here: set MERIDIAN_ADMIN_TOKEN (not set: %s)",
+			c.site, strings.Join(missing, ", "))
+	}
+	return k, nil
 }
 
-// call makes one call and decodes the answer into out. The error says whether the gateway could be reached.
-func (k *client) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// at takes the address of an admin API as a person writes it.
+func (k *client) at(admin string) error {
+	if !strings.Contains(admin, "://") {
+		admin = "http://" + admin
+	}
+	u, err := url.Parse(admin)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return misuse("--admin %s: want HOST:PORT or http(s)://HOST:PORT", admin)
+	}
+	k.base, k.hint = strings.TrimRight(admin, "/"), "is a gateway running there, and is this its admin address?"
+	return nil
+}
+
+// reachable is the address by which a listener on this machine is reached.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// call makes one call and returns the JSON text of the answer. The error says whether the gateway could be reached.
+func (k *client) call(ctx context.Context, method, path string, in any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	defer k.http.CloseIdleConnections()
+	r, err := k.request(ctx, method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := k.http.Do(r)
+	if err != nil {
+		return nil, coded{Unreachable, fmt.Errorf("no gateway answers at %s: %s (%w)", r.URL.Host, k.hint, bare(err))}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, coded{Unreachable, fmt.Errorf("the gateway at %s broke off its answer: try again (%w)", r.URL.Host, bare(err))}
+	}
+	return k.answer(r.URL.Host, resp, text)
+}
+
+func (k *client) request(ctx context.Context, method, path string, in any) (*http.Request, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		body = bytes.NewReader(b)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, k.base+path, body)
 	if err != nil {
-		return coded{Misused, err}
+		return nil, coded{Misused, err}
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -79,41 +137,79 @@ func (k *client) call(ctx context.Context, method, path string, in, out any) err
 	if k.token != "" {
 		r.Header.Set("Authorization", "Bearer "+k.token)
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return coded{Unreachable, fmt.Errorf("no gateway answers at %s: %s (%w)", strings.TrimPrefix(k.base, "http://"), k.hint, err)}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return coded{Unreachable, err}
-	}
-	if resp.StatusCode >= 300 {
-		var p struct{ Title, Detail string }
-		_ = json.Unmarshal(text, &p)
-		return coded{Failed, fmt.Errorf("%s", cmp.Or(p.Detail, p.Title, resp.Status))}
-	}
-	return json.Unmarshal(text, out)
+	return r, nil
 }
 
-// raw makes one call and prints the answer as it is for -o json; else table prints it.
-func (c *command) raw(ctx context.Context, method, path string, in any, table func(json.RawMessage) error) error {
+// answer tells a gateway's answer from its problems, and from somebody else's answer.
+func (k *client) answer(host string, resp *http.Response, text []byte) (json.RawMessage, error) {
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	switch {
+	case resp.StatusCode == http.StatusUnauthorized && k.token == "":
+		return nil, coded{Failed, fmt.Errorf("the gateway at %s wants a token: set MERIDIAN_ADMIN_TOKEN", host)}
+	case resp.StatusCode == http.StatusUnauthorized:
+		return nil, coded{Failed, fmt.Errorf("the gateway at %s does not take this token: is the one in MERIDIAN_ADMIN_TOKEN, or in the network file, that of the site?", host)}
+	case kind == "application/problem+json":
+		var p struct{ Title, Detail string }
+		_ = json.Unmarshal(text, &p) // without it there is the status
+		return nil, coded{Failed, errors.New(cmp.Or(p.Detail, p.Title, resp.Status))}
+	case resp.StatusCode >= 300 || kind != "application/json" || !json.Valid(text):
+		return nil, coded{Unreachable, fmt.Errorf("what answers at %s is no admin API of a gateway (%s): give the admin address, not the clients' or the peers'", host, resp.Status)}
+	}
+	return text, nil
+}
+
+// bare is the cause of a failed call without method and address.
+func bare(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// asked makes one call. For -o json it prints the answer as it is, else it decodes it into v and has it shown.
+func (c *command) asked(ctx context.Context, q question, v any, show func() error) error {
 	k, err := c.client()
 	if err != nil {
 		return err
 	}
-	var out json.RawMessage
-	if err := k.call(ctx, method, path, in, &out); err != nil {
+	text, err := k.call(ctx, q.method, q.path, q.body)
+	if err != nil {
 		return err
 	}
 	if c.output == "json" {
-		_, err := fmt.Fprintln(c.out, strings.TrimSpace(string(out)))
+		_, err := fmt.Fprintln(c.out, strings.TrimSpace(string(text)))
 		return err
 	}
-	return table(out)
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("the gateway's answer is not understood; is this meridian of another version? %w", err)
+	}
+	return show()
 }
 
-// id finds the global id of what an operator calls a request.
+// question is one call of the admin API.
+type question struct {
+	method, path string
+	body         any
+}
+
+func get(path string, query ...string) question {
+	q := url.Values{}
+	for i := 0; i+1 < len(query); i += 2 {
+		if query[i+1] != "" {
+			q.Set(query[i], query[i+1])
+		}
+	}
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return question{method: http.MethodGet, path: path}
+}
+
+func post(path string, body any) question { return question{http.MethodPost, path, body} }
+
+func requestPath(ref string) string { return "/api/v1/requests/" + url.PathEscape(ref) }
+
+// id finds the global id of what an operator calls a request; "" for "".
 func (c *command) id(ctx context.Context, ref string) (string, error) {
 	if _, err := request.ParseID(ref); err == nil || ref == "" {
 		return ref, nil
@@ -122,11 +218,13 @@ func (c *command) id(ctx context.Context, ref string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	text, err := k.call(ctx, http.MethodGet, requestPath(ref), nil)
+	if err != nil {
+		return "", err
+	}
 	var v struct {
 		Request string `json:"request"`
 	}
-	if err := k.call(ctx, http.MethodGet, "/api/v1/requests/"+url.PathEscape(ref), nil, &v); err != nil {
-		return "", err
-	}
-	return v.Request, nil
+	err = json.Unmarshal(text, &v)
+	return v.Request, err
 }

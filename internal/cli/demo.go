@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 	"golang.org/x/term"
 
 	"github.com/meridian-gateway/meridian/internal/demo"
@@ -16,20 +14,24 @@ import (
 func (c *command) demo() *cobra.Command {
 	var tour bool
 	var dir string
-	cmd := &cobra.Command{Use: "demo", Short: "Run the furniture company: three sites with their request APIs, in this process", Args: exactly(0)}
-	cmd.Flags().BoolVar(&tour, "tour", false, "walk through by itself, check everything, and end with 0 or 1")
-	cmd.Flags().StringVar(&dir, "data", "", "keep the stores in this folder")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		d, err := demo.Start(ctx, demo.Options{Dir: dir, Version: Version, Log: zap.NewNop()})
+	cmd := &cobra.Command{Use: "demo", Short: "Run the furniture company: three sites with their request APIs, in this process", Args: exactly(0),
+		Long: "Run the furniture company: San Francisco, Chicago and its upholstery, each with a small request API and a gateway, in this\n" +
+			"process. It needs no other program and leaves nothing behind, unless --data says where. Ctrl-C ends it."}
+	cmd.Flags().BoolVar(&tour, "tour", false, "walk through by itself, check everything that is shown, and end with 0 or 1")
+	cmd.Flags().StringVar(&dir, "data", "", "keep stores and records in this folder, for the next time")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if tour && dir != "" {
+			return misuse("--tour begins with nothing, so it takes no --data")
+		}
+		ctx := cmd.Context()
+		d, err := demo.Start(ctx, demo.Options{Dir: dir, Version: version})
 		if err != nil {
 			return coded{Failed, err}
 		}
 		defer func() {
-			sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 			defer cancel()
-			_ = d.Stop(sctx)
+			err = errors.Join(err, d.Stop(ctx))
 		}()
 		if !tour {
 			d.Greet(c.out)
@@ -44,15 +46,8 @@ func (c *command) demo() *cobra.Command {
 	return cmd
 }
 
-// errSaid ends a command that has said itself what is wrong.
-var errSaid = quiet{}
-
-type quiet struct{}
-
-func (quiet) Error() string { return "" }
-
 // colour reports whether the output is a terminal that wants colours.
 func (c *command) colour() bool {
 	f, ok := c.out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

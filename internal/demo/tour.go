@@ -1,221 +1,165 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"reflect"
-	"slices"
 	"strings"
-	"time"
 
+	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// Tour walks through the furniture company by itself, shows each call and answer and checks what it shows. It reports whether
-// everything was as it should be.
+// Tour walks through the furniture company by itself, shows each call and answer on w and checks what it shows. It reports whether
+// everything was as it should be. The company must be as Start made it, without requests.
 func Tour(ctx context.Context, d *Demo, w io.Writer, colour bool) bool {
-	t := &tour{Demo: d, ctx: ctx, w: w, colour: colour}
-	t.steps()
-	if t.wrong == 0 {
-		t.say("\nEverything was as it should be: %d checks.", t.right)
-	} else {
-		t.say("\n%d of %d checks failed.", t.wrong, t.wrong+t.right)
+	t := &tour{walk: walk{Demo: d, ctx: ctx, w: w, colour: colour, http: &http.Client{Transport: &http.Transport{}, Timeout: patience}}}
+	defer t.http.CloseIdleConnections()
+	for i, step := range []struct {
+		title string
+		walk  func()
+	}{
+		{"A chair is entered in San Francisco. Chairs are repaired in Chicago.", t.create},
+		{"Each site has one record of it, under its own id.", t.read},
+		{"It is updated at both sites.", t.update},
+		{"A chair that needs an upholsterer goes to the upholstery's own server.", t.skill},
+		{"The link between San Francisco and Chicago is cut. Chicago goes on working.", t.cut},
+		{"The link is there again.", t.heal},
+		{"A closed request is copied to all sites, so that everyone finds the solution.", t.solve},
+		{"It is deleted in San Francisco.", t.remove},
+	} {
+		t.title(i+1, step.title)
+		if step.walk(); ctx.Err() != nil {
+			t.say("\nInterrupted.")
+			return false
+		}
 	}
-	return t.wrong == 0
+	return t.sum()
 }
 
+// tour remembers what later steps go on with.
 type tour struct {
-	*Demo
-	ctx          context.Context
-	w            io.Writer
-	colour       bool
-	right, wrong int
+	walk
+	id   string // the global id of the chair
+	here string // its path in San Francisco
+	away string // its path in Chicago
+	far  string // its path at the upholstery, once it has a copy
+	arm  string // the global id of the chair that is entered while the link is cut
 }
 
-type got struct {
-	status int
-	header http.Header
-	body   map[string]any
+func (t *tour) create() {
+	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"broken leg","category":"chair","status":"open"}`)
+	t.id, t.here = made.receipt("Request"), "/tickets/"+made.id()
+	t.check(made.status == 201 && made.id() == "1", "the client has its own API's answer, 201 with an id of San Francisco")
+	t.check(made.receipt("Owner") == string(chicago), "Chicago owns it")
+	t.check(made.receipt("Route") == "chairs-to-chicago", "the receipt names the route")
+	t.check(made.receipt("Version") == "1.1", "it is version 1.1")
 }
 
-func (g got) id() string { return fmt.Sprint(g.body["id"]) }
+func (t *tour) read() {
+	there := t.call(chicago, "GET", "/tickets/san-francisco:"+strings.TrimPrefix(t.here, "/tickets/"), "")
+	t.away = "/tickets/" + there.id()
+	t.check(there.status == 200 && there.receipt("Request") == t.id, "Chicago finds it by San Francisco's id")
+	t.check(there.id() == "17" && there.body["title"] == "broken leg", "there its id is 17")
+	near := t.call(sanFrancisco, "GET", t.here, "")
+	t.check(near.status == 200 && near.id() == "1" && near.receipt("Request") == t.id, "in San Francisco it is 1")
+	t.check(t.count(sanFrancisco) == 1 && t.count(chicago) == 1 && t.count(upholstery) == 0,
+		"the request APIs hold one record in San Francisco, one in Chicago, none at the upholstery")
+}
 
-func (t *tour) steps() {
-	t.title("A chair request is created in San Francisco. Chairs are repaired in Chicago.")
-	made := t.call("san-francisco", "POST", "/tickets", `{"title":"broken leg","category":"chair","status":"open"}`)
-	t.check(made.status == 201, "the client gets its own API's answer: 201")
-	t.check(made.header.Get("Meridian-Owner") == "chicago", "Chicago owns it")
-	t.check(made.header.Get("Meridian-Route") == "chairs-to-chicago", "the receipt names the route")
-	here := "/tickets/" + made.id()
-	there := "/tickets/" + t.localAt("chicago", made)
+func (t *tour) update() {
+	t.check(t.call(chicago, "PATCH", t.away, `{"status":"in progress"}`).receipt("Version") == "1.2", "Chicago's update is version 1.2")
+	up := t.call(sanFrancisco, "PATCH", t.here, `{"phone":"555-0100"}`)
+	t.check(up.status == 200 && up.receipt("Version") == "1.3", "San Francisco's went to Chicago first and is version 1.3")
+	t.check(up.body["status"] == "in progress", "Chicago's update is in it, too")
+	t.check(t.ask(sanFrancisco, "GET", t.here, "").body["phone"] == "555-0100", "San Francisco reads what it wrote")
+	t.wait("the records in both request APIs are equal", t.equal)
+}
 
-	t.title("Both sites have one record of it, each under its own id.")
-	far := t.call("chicago", "GET", there, "")
-	t.check(far.status == 200 && far.body["title"] == "broken leg", "Chicago has it as "+there)
-	t.check(made.id() != far.id(), "the ids differ: "+made.id()+" in San Francisco, "+far.id()+" in Chicago")
-	t.check(t.count("san-francisco") == 1 && t.count("chicago") == 1 && t.count("upholstery") == 0, "one record in San Francisco, one in Chicago, none at upholstery")
+func (t *tour) skill() {
+	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"torn seat","category":"chair","skill":"upholsterer","status":"open"}`)
+	t.check(made.status == 201 && made.receipt("Owner") == string(upholstery), "the upholstery owns it")
+	t.check(t.count(upholstery) == 1 && t.count(chicago) == 1, "it is there, and not in Chicago")
+}
 
-	t.title("It is updated from both sides.")
-	t.check(t.call("chicago", "PATCH", there, `{"status":"in progress"}`).header.Get("Meridian-Version") == "1.2", "Chicago's update is version 1.2")
-	up := t.call("san-francisco", "PATCH", here, `{"phone":"555-0100"}`)
-	t.check(up.status == 200 && up.header.Get("Meridian-Version") == "1.3", "San Francisco's update went to Chicago first: version 1.3")
-	t.check(t.read("san-francisco", here)["phone"] == "555-0100", "San Francisco reads its own write")
-	t.wait("the copies are equal", func() bool { return t.equal(here, there) })
-
-	t.title("The link between San Francisco and Chicago is cut. Work in Chicago goes on.")
-	t.links.set("san-francisco", "chicago", true)
-	for i := range 5 {
-		t.call("chicago", "PATCH", there, fmt.Sprintf(`{"hours":%d}`, i+1))
+func (t *tour) cut() {
+	t.links.set(sanFrancisco, chicago, true)
+	fine := true
+	for i := range 4 {
+		fine = t.ask(chicago, "PATCH", t.away, fmt.Sprintf(`{"hours":%d}`, i+1)).status == 200 && fine
 	}
-	t.wait("Chicago's health says that San Francisco is down and something is owed", func() bool {
-		dest := t.health("chicago", "san-francisco")
-		return dest["state"] == "down" && dest["pending"].(float64)+dest["waiting"].(float64)+dest["in_flight"].(float64) == 1
+	last := t.call(chicago, "PATCH", t.away, `{"hours":5}`)
+	t.check(fine && last.status == 200 && last.receipt("Version") == "1.8", "Chicago takes five updates; the last one is version 1.8")
+	var d gateway.Destination
+	t.wait("its health says that San Francisco is down, and that one delivery is owed", func() bool {
+		d = t.health(chicago, sanFrancisco)
+		return d.State == gateway.Down && d.Pending+d.Waiting+d.InFlight == 1
 	})
-	refused := t.call("san-francisco", "PATCH", here, `{"phone":"555-0199"}`)
-	t.check(refused.status == 503 && strings.Contains(fmt.Sprint(refused.body["type"]), "owner-unreachable"), "an update in San Francisco is refused, not lost: 503, try again later")
-	t.check(t.read("san-francisco", here)["phone"] == "555-0100", "nothing was changed by it")
-	local := t.call("san-francisco", "POST", "/tickets", `{"title":"loose arm","category":"chair","status":"open"}`)
-	t.check(local.status == 201 && local.header.Get("Meridian-Owner") == "san-francisco", "a new chair request is taken all the same; San Francisco owns it for now")
+	t.showHealth(chicago, d)
+	refused := t.call(sanFrancisco, "PATCH", t.here, `{"phone":"555-0199"}`)
+	t.check(refused.status == 503 && strings.HasSuffix(fmt.Sprint(refused.body["type"]), "/owner-unreachable"),
+		"San Francisco's update is refused with a problem that says why: 503")
+	t.check(refused.header.Get("Retry-After") != "", "and when to try again: after "+refused.header.Get("Retry-After")+" s")
+	t.check(t.ask(sanFrancisco, "GET", t.here, "").body["phone"] == "555-0100", "nothing was changed by it")
+	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"loose arm","category":"chair","status":"open"}`)
+	t.arm = made.receipt("Request")
+	t.check(made.status == 201 && made.receipt("Owner") == string(sanFrancisco) && made.receipt("Intended-Owner") == string(chicago),
+		"a new chair is taken all the same: San Francisco owns it, and the receipt says that Chicago should")
+}
 
-	t.title("The link is healed.")
-	t.links.set("san-francisco", "chicago", false)
-	t.wait("the copies are equal again, five updates in one delivery", func() bool { return t.equal(here, there) && t.read("san-francisco", here)["hours"] == json.Number("5") })
-	t.wait("nothing is owed and all is well", func() bool { return t.health("chicago", "san-francisco")["state"] == "ok" })
+func (t *tour) heal() {
+	t.links.set(sanFrancisco, chicago, false)
+	t.wait("San Francisco has the state after all five updates", func() bool {
+		return fmt.Sprint(t.direct(sanFrancisco, t.here).body["hours"]) == "5" && t.equal()
+	})
+	t.wait("Chicago has a copy of the chair that was entered meanwhile", func() bool { return t.find(chicago, t.arm) == 1 })
+	var d gateway.Destination
+	t.wait("health is good again, and nothing is owed", func() bool {
+		d = t.health(chicago, sanFrancisco)
+		return d.State == gateway.OK && d.Pending+d.Waiting+d.InFlight+d.Parked == 0
+	})
+	t.showHealth(chicago, d)
+	again := t.call(sanFrancisco, "PATCH", t.here, `{"phone":"555-0199"}`)
+	t.check(again.status == 200 && again.receipt("Version") == "1.9", "San Francisco's update, sent again, is version 1.9")
+}
 
-	t.title("It is deleted in San Francisco.")
-	t.check(t.call("san-francisco", "DELETE", here, "").status == 204, "the API's own answer: 204")
-	t.wait("it is gone at both sites", func() bool {
-		return t.quiet("san-francisco", "GET", here, "").status == 404 && t.quiet("chicago", "GET", there, "").status == 404
+func (t *tour) solve() {
+	closed := t.call(chicago, "PATCH", t.away, `{"status":"closed","solution":"new leg glued in"}`)
+	t.check(closed.status == 200 && closed.receipt("Route") == "solutions-to-all", "the receipt names the route")
+	var copied answered
+	t.wait("the upholstery has it, too", func() bool {
+		copied = t.ask(upholstery, "GET", "/tickets/chicago:"+strings.TrimPrefix(t.away, "/tickets/"), "")
+		return copied.status == 200 && copied.body["solution"] == "new leg glued in"
+	})
+	t.far = "/tickets/" + copied.id()
+	far := t.call(upholstery, "GET", t.far, "")
+	t.check(far.status == 200 && far.receipt("Role") == "copy" && far.receipt("Owner") == string(chicago), "as a copy; Chicago still owns it")
+}
+
+func (t *tour) remove() {
+	t.check(t.call(sanFrancisco, "DELETE", t.here, "").status == 204, "the client has its own API's answer: 204")
+	for _, at := range []struct {
+		site request.Site
+		path string
+	}{{sanFrancisco, t.here}, {chicago, t.away}, {upholstery, t.far}} {
+		t.wait("it is gone in "+string(at.site), func() bool {
+			return t.direct(at.site, at.path).status == 404 && t.find(at.site, t.id) == 0
+		})
+	}
+	t.wait("nothing is owed to anybody", func() bool {
+		for _, p := range places() {
+			for _, q := range places() {
+				if d := t.health(p.site, q.site); p != q && (d.State != gateway.OK || d.Pending+d.Waiting+d.InFlight+d.Parked > 0) {
+					return false
+				}
+			}
+		}
+		return true
 	})
 }
 
-// localAt finds the id that a site gave a request, by asking for it under another site's id.
-func (t *tour) localAt(site request.Site, made got) string {
-	return t.quiet(site, "GET", "/tickets/san-francisco:"+made.id(), "").id()
-}
-
-func (t *tour) read(site request.Site, path string) map[string]any {
-	return t.quiet(site, "GET", path, "").body
-}
-
-// equal compares the records in two sites' own request APIs, but for what belongs to each.
-func (t *tour) equal(here, there string) bool {
-	a, b := t.direct("san-francisco", here), t.direct("chicago", there)
-	for _, own := range []string{"id", "created_at", "updated_at"} {
-		delete(a, own)
-		delete(b, own)
-	}
-	return len(a) > 0 && reflect.DeepEqual(a, b)
-}
-
-func (t *tour) direct(site request.Site, path string) map[string]any {
-	return t.do("GET", "http://"+t.apiAddr[site]+path, "").body
-}
-
-func (t *tour) count(site request.Site) int {
-	return int(number(t.direct(site, "/")["records"]))
-}
-
-func number(v any) float64 {
-	f, _ := v.(json.Number).Float64()
-	return f
-}
-
-func (t *tour) health(site, to request.Site) map[string]any {
-	resp, err := http.Get("http://" + t.apps[site].Addresses().Admin + "/health/forwarding?site=" + string(to))
-	if err != nil {
-		return map[string]any{"state": err.Error()}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var v struct{ Destinations []map[string]any }
-	if json.NewDecoder(resp.Body).Decode(&v) != nil || len(v.Destinations) != 1 {
-		return map[string]any{}
-	}
-	return v.Destinations[0]
-}
-
-// call makes a call at a site's gateway and shows it.
-func (t *tour) call(site request.Site, method, path, body string) got {
-	t.say("  %s", t.dim(strings.TrimRight(fmt.Sprintf("%-14s %-6s %s  %s", site, method, path, body), " ")))
-	g := t.quiet(site, method, path, body)
-	text, _ := json.Marshal(g.body)
-	if g.body == nil {
-		text = nil
-	}
-	t.say("  %-14s %d    %s", "", g.status, text)
-	for _, h := range slices.Sorted(maps.Keys(g.header)) {
-		if strings.HasPrefix(h, "Meridian-") {
-			t.say("  %-14s        %s", "", t.dim(h+": "+g.header.Get(h)))
-		}
-	}
-	return g
-}
-
-func (t *tour) quiet(site request.Site, method, path, body string) got {
-	return t.do(method, "http://"+t.apps[site].Addresses().Client+path, body)
-}
-
-func (t *tour) do(method, url, body string) got {
-	r, err := http.NewRequestWithContext(t.ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return got{}
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return got{body: map[string]any{"error": err.Error()}}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	g := got{status: resp.StatusCode, header: resp.Header}
-	text, _ := io.ReadAll(resp.Body)
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	_ = dec.Decode(&g.body)
-	return g
-}
-
-func (t *tour) title(s string) { t.say("\n%s", t.paint("1", s)) }
-
-func (t *tour) check(ok bool, what string) {
-	if ok {
-		t.right++
-		t.say("  %s %s", t.paint("32", "✓"), what)
-		return
-	}
-	t.wrong++
-	t.say("  %s %s", t.paint("31", "✗"), what)
-}
-
-// wait checks what comes true by itself, within 20 seconds.
-func (t *tour) wait(what string, ok func() bool) {
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-time.After(50 * time.Millisecond):
-			continue
-		case <-deadline:
-		case <-t.ctx.Done():
-		}
-		t.check(ok(), what)
-		return
-	}
-	t.check(true, what)
-}
-
-func (t *tour) say(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-func (t *tour) dim(s string) string { return t.paint("2", s) }
-
-func (t *tour) paint(code, s string) string {
-	if !t.colour {
-		return s
-	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+// equal compares the chair's records in the request APIs of its two sites, but for what belongs to each.
+func (t *tour) equal() bool {
+	return same(t.direct(sanFrancisco, t.here).body, t.direct(chicago, t.away).body)
 }

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meridian-gateway/meridian/configs"
+)
+
+// checked is the result of a check for programs.
+type checked struct {
+	Network string `json:"network,omitempty"`
+	Hash    string `json:"hash,omitempty"`
+	Sites   int    `json:"sites"`
+	Routes  int    `json:"routes"`
+	// Unindexed are routes that are looked at on every write, since their condition compares no field with a constant.
+	Unindexed []string `json:"unindexed"`
+	Faults    []found  `json:"faults"`
+	Warnings  []found  `json:"warnings"`
+}
+
+// found is one thing that is wrong with a network file, or should be looked at.
+type found struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func foundOf(list configs.Faults) []found {
+	out := make([]found, 0, len(list))
+	for _, f := range list {
+		out = append(out, found{f.File, f.Line, f.Column, f.Message, f.Hint})
+	}
+	return out
+}
+
+func (c *command) check() *cobra.Command {
+	cmd := &cobra.Command{Use: "check [FILE]", Short: "Check a network file: every fault with its line and column", Args: atMost(1),
+		Long: "Check a network file: every fault with its line, column and a hint; warnings about what this version does not act on.\n" +
+			"Exit code 2 when there are faults."}
+	c.configFlag(cmd, "the network file, in place of FILE")
+	c.siteFlag(cmd, "a site that has to be in it")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 1 && c.config != "" {
+			return misuse("say the network file once: as FILE or as --config")
+		}
+		if len(args) == 1 {
+			c.config = args[0]
+		}
+		if c.config == "" {
+			return misuse("say which network file: meridian check FILE")
+		}
+		n, err := configs.Load(c.config)
+		if faults, ok := errors.AsType[configs.Faults](err); ok && c.output == "json" {
+			if err := c.json(checked{Unindexed: []string{}, Faults: foundOf(faults), Warnings: []found{}}); err != nil {
+				return err
+			}
+			return coded{Misused, errSaid}
+		}
+		if err != nil {
+			return c.faults(c.config, err)
+		}
+		if c.site != "" {
+			if _, err := chosen(n, c.site, false); err != nil {
+				return err
+			}
+		}
+		return c.checked(n)
+	}
+	return cmd
+}
+
+func (c *command) checked(n *configs.Network) error {
+	unindexed := append([]string{}, n.Table.Unindexed()...)
+	if c.output == "json" {
+		return c.json(checked{Network: n.Name, Hash: n.Hash, Sites: len(n.Sites), Routes: len(n.Routes), Unindexed: unindexed,
+			Faults: []found{}, Warnings: foundOf(n.Warnings)})
+	}
+	c.warn(n)
+	routes := fmt.Sprintf("%s, %d un-indexed", plural(len(n.Routes), "route"), len(unindexed))
+	if len(unindexed) > 0 {
+		routes += cut(" (looked at on every write: "+strings.Join(unindexed, ", "), 120) + ")"
+	}
+	t := newTable(c.out)
+	t.row("file", n.Path+" is good")
+	t.row("network", n.Name)
+	t.row("sites", join(siteList(n)))
+	t.row("routes", routes)
+	t.row("hash", n.Hash)
+	return t.flush()
+}

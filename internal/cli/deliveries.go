@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meridian-gateway/meridian/gateway"
+	"github.com/meridian-gateway/meridian/request"
+)
+
+func (c *command) deliveries() *cobra.Command {
+	root := &cobra.Command{Use: "deliveries", Short: "List, show, retry and cancel what is owed to other sites"}
+	root.AddCommand(c.deliveriesList(), c.deliveriesShow(), c.deliveriesRetry(), c.deliveriesCancel())
+	return group(root, which)
+}
+
+// deliveryStates are the states that a filter may name.
+func deliveryStates() []string {
+	var out []string
+	for _, s := range []request.State{request.Pending, request.InFlight, request.Waiting, request.Parked, request.Delivered,
+		request.Superseded, request.Cancelled} {
+		out = append(out, strings.ReplaceAll(string(s), " ", "-"))
+	}
+	return out
+}
+
+// filter are the flags that select deliveries.
+type filter struct{ to, state, ref string }
+
+func (c *command) filterFlags(cmd *cobra.Command, f *filter) {
+	cmd.Flags().StringVar(&f.to, "to", "", "only those to this site")
+	cmd.Flags().StringVar(&f.state, "state", "", "only those in this state: "+strings.Join(deliveryStates(), ", "))
+	cmd.Flags().StringVar(&f.ref, "request", "", "only those of this request (global id, SITE:LOCALID, or a local id)")
+	complete(cmd, "to", c.siteNames)
+	choose(cmd, "state", deliveryStates()...)
+}
+
+func (f filter) check() error {
+	if s := strings.ReplaceAll(f.state, " ", "-"); s != "" && !slices.Contains(deliveryStates(), s) {
+		return misuse("--state %s: want one of %s", f.state, strings.Join(deliveryStates(), ", "))
+	}
+	return nil
+}
+
+func (c *command) deliveriesList() *cobra.Command {
+	var f filter
+	var page pageFlags
+	cmd := c.asking(&cobra.Command{Use: "list", Short: "List what is not delivered yet, or what --state says", Args: exactly(0)})
+	c.filterFlags(cmd, &f)
+	page.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return c.listDeliveries(cmd.Context(), f, page, "Nothing is owed.")
+	}
+	return cmd
+}
+
+func (c *command) deliveriesShow() *cobra.Command {
+	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show the deliveries of one request to each site that holds it",
+		Long: "Show the deliveries of one request to each site that holds it.\n\n" + refHelp})
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.listDeliveries(cmd.Context(), filter{ref: args[0]}, pageFlags{limit: 1000},
+			"This gateway owes the request to nobody: no other site holds it, or another site owns it.")
+	}
+	return cmd
+}
+
+func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags, none string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	id, err := c.id(ctx, f.ref)
+	if err != nil {
+		return err
+	}
+	var v struct {
+		Deliveries []gateway.DeliveryView
+		After      string
+	}
+	q := get("/api/v1/deliveries", "site", f.to, "state", f.state, "request", id, "after", page.after, "limit", strconv.Itoa(page.limit))
+	return c.asked(ctx, q, &v, func() error {
+		if len(v.Deliveries) == 0 {
+			_, err := fmt.Fprintln(c.out, none)
+			return err
+		}
+		t := newTable(c.out, "REQUEST", "TO", "STATE", "HAS", "OWED", "BEHIND SINCE", "ATTEMPTS", "NEXT TRY", "CAUSE")
+		for _, d := range v.Deliveries {
+			next := ""
+			if d.State == request.Waiting || d.State == request.Pending {
+				next = momentOf(d.Due)
+			}
+			t.row(d.Request, d.Site, d.State, d.Acked, d.Owed, momentOf(d.Since), d.Attempts, next, cut(d.Cause, 90))
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		return c.more(v.After)
+	})
+}
+
+func (c *command) deliveriesRetry() *cobra.Command {
+	var f filter
+	var since string
+	cmd := c.asking(&cobra.Command{Use: "retry [REF]", Args: atMost(1), Short: "Try parked and waiting deliveries again at once",
+		Long: "Try parked and waiting deliveries again at once: all of them, or those of one request, or those that the flags select.\n\n" + refHelp})
+	c.filterFlags(cmd, &f)
+	cmd.Flags().StringVar(&since, "since", "", "only those that fell behind at or after this time (RFC 3339), or this long ago (2h)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 && f.ref != "" {
+			return misuse("say the request once: as REF or as --request")
+		}
+		if len(args) == 1 {
+			f.ref = args[0]
+		}
+		if err := f.check(); err != nil {
+			return err
+		}
+		at, err := sinceOf(since, time.Now())
+		if err != nil {
+			return err
+		}
+		id, err := c.id(cmd.Context(), f.ref)
+		if err != nil {
+			return err
+		}
+		in := map[string]any{"site": f.to, "state": f.state, "request": id}
+		if !at.IsZero() {
+			in["since"] = at
+		}
+		var v struct{ Retried int }
+		return c.asked(cmd.Context(), post("/api/v1/deliveries/retry", in), &v, func() error {
+			word := "deliveries"
+			if v.Retried == 1 {
+				word = "delivery"
+			}
+			_, err := fmt.Fprintf(c.out, "%d %s will be tried at once.\n", v.Retried, word)
+			return err
+		})
+	}
+	return cmd
+}
+
+// sinceOf reads a time, or how long it is before now; zero for "".
+func sinceOf(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return at, misuse("--since %s: want a time such as 2026-11-23T10:00:00Z, or how long ago, such as 2h", s)
+	}
+	return at, nil
+}
+
+func (c *command) deliveriesCancel() *cobra.Command {
+	var to string
+	cmd := c.asking(&cobra.Command{Use: "cancel REF --to SITE", Args: exactly(1), Short: "Give up bringing the present version of a request to a site",
+		Long: "Give up bringing the present version of a request to a site. The next version is delivered again.\n\n" + refHelp})
+	cmd.Flags().StringVar(&to, "to", "", "the site")
+	complete(cmd, "to", c.siteNames)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if to == "" {
+			return misuse("say which delivery: --to SITE")
+		}
+		id, err := c.id(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		var v struct{ Request, Site string }
+		q := post("/api/v1/deliveries/cancel", map[string]any{"request": id, "site": to})
+		return c.asked(cmd.Context(), q, &v, func() error {
+			_, err := fmt.Fprintf(c.out, "The delivery of %s to %s is cancelled; the next version is delivered again.\n", printable(v.Request, false), printable(v.Site, false))
+			return err
+		})
+	}
+	return cmd
+}

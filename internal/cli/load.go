@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/meridian-gateway/meridian/configs"
+	"github.com/meridian-gateway/meridian/request"
+)
+
+type siteName = request.Site
+
+// load reads a network file and prints all its faults where they are.
+func (c *command) load(path string) (*configs.Network, error) {
+	if path == "" {
+		return nil, misuse("say which network file: --config FILE")
+	}
+	n, err := configs.Load(path)
+	if err != nil {
+		return nil, c.faults(path, err)
+	}
+	return n, nil
+}
+
+// faults shows what is wrong with a network file, for people on the side of errors, for programs as the result.
+func (c *command) faults(path string, err error) error {
+	faults, ok := errors.AsType[configs.Faults](err)
+	if !ok {
+		return coded{Misused, err}
+	}
+	source, _ := os.ReadFile(path) // it could be read a moment ago; without it there are no excerpts
+	fmt.Fprint(c.err, printable(faults.Render(source), true))
+	return misuse("%s has %s", path, plural(len(faults), "fault"))
+}
+
+// unset stands for a variable that is not set where a command only wants to know where a gateway is.
+const unset = "VARIABLE-IS-NOT-SET"
+
+// readLenient reads a network file for its addresses: variables that are not set, such as the credentials of services, which the
+// people who ask gateways need not have, do no harm. It also returns their names.
+func readLenient(path string) (n *configs.Network, missing []string, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	n, err = configs.Parse(path, data, func(name string) (string, bool) {
+		if v, ok := os.LookupEnv(name); ok {
+			return v, true
+		}
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+		return "", false
+	})
+	if len(missing) == 0 {
+		return n, nil, err
+	}
+	lenient, err2 := configs.Parse(path, data, func(name string) (string, bool) {
+		if v, ok := os.LookupEnv(name); ok || slices.Contains(defaulted(data), name) {
+			return v, ok
+		}
+		return unset, true
+	})
+	if err2 != nil {
+		return nil, missing, err // the variables matter: an address is among them, or there are other faults
+	}
+	return lenient, missing, nil
+}
+
+// defaulted lists the variables that the file has a default for.
+func defaulted(data []byte) []string {
+	var out []string
+	for _, part := range strings.Split(string(data), "${")[1:] {
+		if name, _, ok := strings.Cut(part, ":-"); ok && !strings.ContainsAny(name, "}\n") {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// chosen is the site named, or all.
+func chosen(n *configs.Network, site string, all bool) ([]request.Site, error) {
+	names := siteList(n)
+	switch {
+	case all && site != "":
+		return nil, misuse("say --site or --all, not both")
+	case all:
+		return names, nil
+	case site == "":
+		return nil, misuse("say which site: --site NAME; the network file has %s", join(names))
+	case !slices.Contains(names, request.Site(site)):
+		return nil, misuse("there is no site %q in the network file; it has %s", site, join(names))
+	}
+	return []request.Site{request.Site(site)}, nil
+}
+
+func join[T ~string](names []T) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = string(n)
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/meridian-gateway/meridian/gateway"
+)
+
+// pageFlags select a part of a list.
+type pageFlags struct {
+	limit int
+	after string
+}
+
+func (p *pageFlags) flags(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&p.limit, "limit", 100, "how many at most, up to 1000")
+	cmd.Flags().StringVar(&p.after, "after", "", "continue where the last list ended")
+}
+
+// more tells how a list goes on.
+func (c *command) more(after string) error {
+	if after == "" {
+		return nil
+	}
+	_, err := fmt.Fprintln(c.out, "There are more: --after", strconv.Quote(printable(after, false)))
+	return err
+}
+
+func (c *command) requests() *cobra.Command {
+	root := &cobra.Command{Use: "requests", Short: "List and show the requests that a gateway knows; settle those in doubt"}
+	root.AddCommand(c.requestsList(), c.requestsShow(), c.requestsSettle())
+	return group(root, which)
+}
+
+func (c *command) requestsList() *cobra.Command {
+	var page pageFlags
+	cmd := c.asking(&cobra.Command{Use: "list", Short: "List requests in the order of their global ids, which is that of their age", Args: exactly(0)})
+	page.flags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var v struct {
+			Requests []gateway.RequestView
+			After    string
+		}
+		q := get("/api/v1/requests", "after", page.after, "limit", strconv.Itoa(page.limit))
+		return c.asked(cmd.Context(), q, &v, func() error {
+			if len(v.Requests) == 0 {
+				_, err := fmt.Fprintln(c.out, "No requests.")
+				return err
+			}
+			t := newTable(c.out, "REQUEST", "COLLECTION", "OWNER", "VERSION", "HERE", "ID HERE", "UPDATED", "STATE")
+			for _, r := range v.Requests {
+				t.row(r.Request, r.Collection, r.Owner, r.Version, r.Role, r.Local, moment(r.Updated), stateOf(r))
+			}
+			if err := t.flush(); err != nil {
+				return err
+			}
+			return c.more(v.After)
+		})
+	}
+	return cmd
+}
+
+// stateOf is what a person should know of a request at a glance.
+func stateOf(r gateway.RequestView) string {
+	switch {
+	case r.Doubt != nil:
+		return "in doubt"
+	case r.UnderWay != nil:
+		return string(r.UnderWay.Kind) + " under way"
+	}
+	return "settled"
+}
+
+func (c *command) requestsShow() *cobra.Command {
+	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show one request, its copies and its last writes",
+		Long: "Show one request, its copies and its last writes.\n\n" + refHelp})
+	var fields bool
+	cmd.Flags().BoolVar(&fields, "fields", false, "with the values of its fields")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		q := get(requestPath(args[0]))
+		if fields {
+			q = get(requestPath(args[0]), "fields", "true")
+		}
+		var r gateway.RequestView
+		return c.asked(cmd.Context(), q, &r, func() error { return c.showRequest(r) })
+	}
+	return cmd
+}
+
+const refHelp = "REF is a global id, SITE:LOCALID, or a local id of the site whose gateway is asked."
+
+func (c *command) showRequest(r gateway.RequestView) error {
+	t := newTable(c.out)
+	t.row("request", r.Request)
+	t.row("collection", r.Collection)
+	t.row("owner", r.Owner)
+	t.row("version", r.Version)
+	t.row("role here", r.Role)
+	t.row("id here", r.Local)
+	for _, s := range slices.Sorted(maps.Keys(r.Locals)) {
+		t.row("id at "+string(s), r.Locals[s])
+	}
+	t.row("created at", r.Origin)
+	t.row("updated", moment(r.Updated))
+	if r.Intended != "" {
+		t.row("wanted owner", r.Intended)
+	}
+	if u := r.UnderWay; u != nil {
+		t.row("under way", fmt.Sprintf("%s to version %s since %s", u.Kind, u.Version, moment(u.Sent)))
+	}
+	if r.Doubt != nil {
+		t.row("in doubt", r.Doubt.Reason)
+		t.row("", fmt.Sprintf("settle it: meridian requests settle %s --adopt LOCALID | --retry | --abandon", r.Request))
+	}
+	if r.Fields != nil {
+		for _, f := range *r.Fields {
+			t.row("field "+f.Name, cut(string(f.Value), 120))
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return c.journey(r)
+}
+
+// journey shows who holds a request, and what was written last.
+func (c *command) journey(r gateway.RequestView) error {
+	if len(r.Holders) > 0 {
+		fmt.Fprintln(c.out)
+		t := newTable(c.out, "COPY AT", "STATE", "HAS", "OWED", "CONFIRMED", "CAUSE")
+		for _, h := range r.Holders {
+			t.row(h.Site, h.State, h.Acked, h.Owed, momentOf(h.Last), cut(h.Cause, 90))
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if len(r.Operations) == 0 {
+		return nil
+	}
+	fmt.Fprintln(c.out)
+	t := newTable(c.out, "WRITE", "OUTCOME", "VERSION", "AT", "OPERATION")
+	for _, o := range r.Operations {
+		t.row(o.Kind, o.State, cmp.Or(o.Version, "-"), moment(o.At), o.Operation)
+	}
+	return t.flush()
+}
+
+func (c *command) requestsSettle() *cobra.Command {
+	var how gateway.Settlement
+	cmd := c.asking(&cobra.Command{Use: "settle REF (--adopt LOCALID | --retry | --abandon)", Args: exactly(1),
+		Short: "Settle a write in doubt, after a look into the request API",
+		Long: "Settle a write in doubt: one of which nothing that the request API offers can tell whether it was made. Look into the\n" +
+			"request API first.\n\n" + refHelp})
+	cmd.Flags().StringVar(&how.Adopt, "adopt", "", "it was made: the record has this local id")
+	cmd.Flags().BoolVar(&how.Retry, "retry", false, "it was not made; a copy is made again, a client's write is the client's to repeat")
+	cmd.Flags().BoolVar(&how.Abandon, "abandon", false, "it was not made and is not wanted any more")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		n := 0
+		for _, given := range []bool{how.Adopt != "", how.Retry, how.Abandon} {
+			if given {
+				n++
+			}
+		}
+		if n != 1 {
+			return misuse("say what you found: exactly one of --adopt LOCALID, --retry and --abandon")
+		}
+		var v struct{ Request string }
+		return c.asked(cmd.Context(), post(requestPath(args[0])+"/settle", how), &v, func() error {
+			_, err := fmt.Fprintf(c.out, "%s is settled.\n", printable(v.Request, false))
+			return err
+		})
+	}
+	return cmd
+}
