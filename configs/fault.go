@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,7 +39,8 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Render shows each fault with the line of the file it is in and a caret under the column. Source is the text of the file.
+// Render shows each fault with the line of the file it is in and a caret under the column, secrets in it masked. Source is
+// the text of the file.
 func (f Faults) Render(source []byte) string {
 	lines := strings.Split(string(source), "\n")
 	var b strings.Builder
@@ -47,7 +49,7 @@ func (f Faults) Render(source []byte) string {
 		if x.Line < 1 || x.Line > len(lines) {
 			continue
 		}
-		line := strings.TrimRight(lines[x.Line-1], "\r")
+		line := masked(strings.TrimRight(lines[x.Line-1], "\r"))
 		// The caret stands under its character also where tabs are in front of it.
 		before := []rune(line)
 		before = before[:min(max(x.Column-1, 0), len(before))]
@@ -60,6 +62,25 @@ func (f Faults) Render(source []byte) string {
 	}
 	return b.String()
 }
+
+var (
+	userinfo = regexp.MustCompile(`//[^/@\s]*@`)
+	secrets  = regexp.MustCompile(`\b(peer_key|password|bearer|token|[Aa]uthorization|[A-Za-z-]*[Kk]ey|[A-Za-z-]*[Ss]ecret|[A-Za-z-]*[Tt]oken)["']?\s*:\s*[^\s,{}][^,}]*`)
+)
+
+// masked is a line of the file without what may be a secret in it; all else stays in its place.
+func masked(line string) string {
+	line = userinfo.ReplaceAllStringFunc(line, func(m string) string { return "//" + stars(m[2:len(m)-1]) + "@" })
+	return secrets.ReplaceAllStringFunc(line, func(m string) string {
+		key, v, _ := strings.Cut(m, ":")
+		if blank := v[:len(v)-len(strings.TrimLeft(v, " \t\"'"))]; !strings.HasPrefix(v[len(blank):], "${") {
+			v = blank + stars(v[len(blank):])
+		}
+		return key + ":" + v
+	})
+}
+
+func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }
 
 func (f Faults) sort() Faults {
 	slices.SortStableFunc(f, func(a, b Fault) int {

@@ -3,47 +3,81 @@ package configs
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-const (
-	settleTime = 200 * time.Millisecond // editors and volume mounts write in several steps
-	lookEvery  = 30 * time.Second       // where the file system tells nothing
-)
-
-// Watch sends a word each time the content of a file has changed, until ctx ends. It watches the folder, since files are often
-// replaced rather than written, and looks by itself now and then.
+// Watch sends a word each time the content of a file has changed since Watch was called, until ctx ends. It watches the folder,
+// since files are often replaced rather than written, and looks by itself every half minute, for file systems that tell nothing.
 func Watch(ctx context.Context, path string) <-chan struct{} {
+	return watch(ctx, path, watcher{settle: 200 * time.Millisecond, look: 30 * time.Second, notify: true})
+}
+
+// watcher says how to watch.
+type watcher struct {
+	settle time.Duration // editors and volume mounts write in several steps
+	look   time.Duration
+	notify bool // by the file system too
+}
+
+func watch(ctx context.Context, path string, w watcher) <-chan struct{} {
 	out := make(chan struct{}, 1)
-	go watch(ctx, path, out)
+	last := digest(path) // before anything can change
+	var told told
+	if fs, err := w.open(); err == nil {
+		for _, dir := range folders(path) {
+			_ = fs.Add(dir) // where it cannot be watched, looking must do
+		}
+		told.events, told.errors = fs.Events, fs.Errors
+		context.AfterFunc(ctx, func() { _ = fs.Close() })
+	}
+	go w.loop(ctx, told, path, last, out)
 	return out
 }
 
-func watch(ctx context.Context, path string, out chan<- struct{}) {
-	var events <-chan fsnotify.Event
-	if w, err := fsnotify.NewWatcher(); err == nil {
-		defer func() { _ = w.Close() }()
-		if w.Add(filepath.Dir(path)) == nil {
-			events = w.Events
-		}
+func (w watcher) open() (*fsnotify.Watcher, error) {
+	if !w.notify {
+		return nil, errors.ErrUnsupported
 	}
-	last := digest(path)
-	var settle <-chan time.Time
-	tick := time.NewTicker(lookEvery)
+	return fsnotify.NewWatcher()
+}
+
+// told are the words of the file system; nil when it says none.
+type told struct {
+	events <-chan fsnotify.Event
+	errors <-chan error
+}
+
+// folders are that of the file and, of a link, that of the file behind it.
+func folders(path string) []string {
+	out := []string{filepath.Dir(path)}
+	if real, err := filepath.EvalSymlinks(path); err == nil && !slices.Contains(out, filepath.Dir(real)) {
+		out = append(out, filepath.Dir(real))
+	}
+	return out
+}
+
+func (w watcher) loop(ctx context.Context, fs told, path string, last [sha256.Size]byte, out chan<- struct{}) {
+	settle := time.NewTimer(time.Hour)
+	settle.Stop()
+	tick := time.NewTicker(w.look)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-events:
-			settle = time.After(settleTime)
+		case <-fs.errors: // too many events at once: one of them may have been ours
+			settle.Reset(w.settle)
 			continue
-		case <-settle:
-			settle = nil
+		case <-fs.events:
+			settle.Reset(w.settle)
+			continue
+		case <-settle.C:
 		case <-tick.C:
 		}
 		now := digest(path)
@@ -53,7 +87,7 @@ func watch(ctx context.Context, path string, out chan<- struct{}) {
 		last = now
 		select {
 		case out <- struct{}{}:
-		default:
+		default: // one is waiting already
 		}
 	}
 }
