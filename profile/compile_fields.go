@@ -37,6 +37,9 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 			if !p.equal(out.id.at) {
 				out.kept = append(out.kept, p)
 			}
+			if l.key != "read_only" {
+				out.own = append(out.own, p)
+			}
 			if out.created == nil && l.key == "read_only" && strings.HasPrefix(strings.ToLower(p[len(p)-1]), "creat") {
 				out.created = p
 			}

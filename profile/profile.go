@@ -38,6 +38,7 @@ type Collection struct {
 	fixed    []*field          // the constants, in the order of their names
 	required []string
 	kept     []pointer // members that the gateway never writes and a replacement keeps
+	own      []pointer // those of them that are this site's alone: local and dropped
 	created  pointer   // read-only member with the time of creation, for telling the oldest; nil when not known
 
 	reading, writing index

@@ -121,6 +121,7 @@ func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w r
 		return request.Result{Answer: reply.Answer, Op: w.Op}, nil // the owner's API refused it; nothing exists anywhere
 	}
 	res := g.adoptCopy(ctx, c, reply, request.Create, g.takeInLane)
+	g.ownPart(ctx, c, w, &res)
 	res.Op, res.Routes = w.Op, append(w.Routes, reply.Routes...)
 	return res, nil
 }

@@ -453,3 +453,19 @@ func TestDeleteOfARecordJustBorn(t *testing.T) {
 		})
 	}
 }
+
+// What belongs to a site alone is written there, whoever owns the request, and nowhere else.
+func TestLocalFieldsStayLocal(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		res, id := c.must("sf", request.Create, "", `{"category":"chair","assignee":"kim"}`)
+		if got := c.apis["sf"].get(id)["assignee"]; got != "kim" || !strings.Contains(string(res.Answer.Body), "kim") {
+			t.Errorf("after the create the site's own field is %v, the answer %s", got, res.Answer.Body)
+		}
+		c.must("sf", request.Update, id, `{"assignee":"lee","title":"x"}`)
+		c.must("sf", request.Update, id, `{"assignee":"max"}`)
+		far := c.record(res.Entry.ID, "chicago")
+		if c.apis["sf"].get(id)["assignee"] != "max" || far["assignee"] != nil || far["title"] != "x" {
+			t.Errorf("here %v, at the owner %v", c.apis["sf"].get(id), far)
+		}
+	})
+}

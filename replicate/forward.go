@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -41,8 +42,35 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil
 	}
 	res := g.adoptCopy(ctx, c, reply, w.Kind, g.take)
+	g.ownPart(ctx, c, w, &res)
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
+}
+
+// ownPart makes the part of a write that belongs to this site alone, after the rest was made at the owner. It goes under the
+// client's own credentials, and a refusal of it is what the client is told.
+func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.Write, res *request.Result) {
+	if w.Call == nil || w.Kind == request.Delete || res.Entry.Local == "" {
+		return
+	}
+	call, ok := c.OwnCall(res.Entry.Local, w.Call.Body)
+	if !ok {
+		return
+	}
+	header := w.Call.Header.Clone()
+	header.Del("If-Match")
+	call.Header = header
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, false)
+	if err != nil {
+		return // the shared part is done; this site's own is not promised across a broken connection
+	}
+	if c.Judge(profile.Update, ans) != profile.Accepted {
+		res.Answer = &ans
+		return
+	}
+	if whole, ok := c.Answered(ans, res.Entry.Local); ok && whole != nil && res.Answer != nil && res.Answer.Status != http.StatusNoContent {
+		res.Answer = &request.Answer{Status: res.Answer.Status, Header: ans.Header, Body: ans.Body}
+	}
 }
 
 // localOnly passes on a write that touches only what belongs to this site alone: it is nobody else's business.

@@ -17,7 +17,7 @@ func testProfile(t *testing.T, corr bool) *profile.Profile {
 	if p, ok := testProfiles.Load(corr); ok {
 		return p.(*profile.Profile)
 	}
-	text := "preset: rest\ncollections:\n  tickets:\n    path: /tickets\n"
+	text := "preset: rest\ncollections:\n  tickets:\n    path: /tickets\n    local: [assignee]\n"
 	if corr {
 		text += "    external_id: {field: /ref}\n"
 	}
