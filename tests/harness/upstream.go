@@ -94,7 +94,10 @@ func NewJSONServer(t testing.TB, generation int) *JSONServer {
 		args = append(args, "--no-gzip", "--quiet")
 	}
 	s := &JSONServer{address: Loopback(port)}
-	s.Process = startProcess(t, program{name: fmt.Sprintf("json-server %d", generation), path: "node", args: append(args, db), dir: dir})
+	// In development json-server 1 reads its file again whenever that changes, also when it wrote it itself, and then loses records
+	// that it has taken since.
+	s.Process = startProcess(t, program{name: fmt.Sprintf("json-server %d", generation), path: "node", args: append(args, db), dir: dir,
+		env: []string{"NODE_ENV=production"}})
 	Eventually(t, 30*time.Second, "json-server is up", func() error {
 		if err := s.Running(); err != nil {
 			return err
