@@ -18,10 +18,11 @@ import (
 	"github.com/meridian-gateway/meridian/store/internal/rows"
 )
 
-// schema is made in one transaction with the identity, so that a half-made store is none.
+// schema is made in one transaction with the identity, so that a half-made store is none. Entries are kept by row number, which
+// fills pages to the end and keeps a usual entry inside one; the small rows are kept by their key.
 const schema = `
 create table if not exists meta   (key text primary key, value blob not null) without rowid;
-create table if not exists entry  (id text primary key, value blob not null) without rowid;
+create table if not exists entry  (id text not null unique, value blob not null);
 create table if not exists holder (id text primary key, value blob not null) without rowid;
 create table if not exists link   (name text primary key, id text not null) without rowid;
 create table if not exists intent (slot integer primary key, id text not null);
@@ -33,9 +34,9 @@ create index if not exists note_expires on note (expires);
 const formatRevision = 1
 
 // pragmas hold for every connection. synchronous=FULL flushes the log at every commit; in WAL mode anything less can lose the
-// last commits when power fails. Pages of 8 KiB keep a usual entry inside one.
-const pragmas = "_pragma=page_size(8192)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
-	"&_pragma=wal_autocheckpoint(1000)&_pragma=journal_size_limit(33554432)"
+// last commits when power fails. The log is written back when it has 8 MiB.
+const pragmas = "_pragma=page_size(4096)&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	"&_pragma=wal_autocheckpoint(2000)&_pragma=journal_size_limit(33554432)"
 
 // disk is the connection that writes.
 type disk struct {

@@ -80,7 +80,7 @@ type batcher struct {
 // mostCalls bounds a pipeline.
 const mostCalls = 256
 
-func newBatcher(client goredis.UniversalClient, _ scripts, lanes int, timeout time.Duration) *batcher {
+func newBatcher(client goredis.UniversalClient, lanes int, timeout time.Duration) *batcher {
 	b := &batcher{client: client, timeout: timeout, queue: make(chan *parcel, 1024)}
 	for range lanes {
 		b.lanes.Go(b.lane)

@@ -95,7 +95,7 @@ func openStore(ctx context.Context, url string, id store.Identity, opts Options)
 	if err := s.start(ctx, id, opts); err != nil {
 		return nil, errors.Join(err, s.client.Close())
 	}
-	s.batcher = newBatcher(s.client, s.scripts, opts.Lanes, opts.Timeout)
+	s.batcher = newBatcher(s.client, opts.Lanes, opts.Timeout)
 	return s, nil
 }
 
