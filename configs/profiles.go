@@ -2,8 +2,11 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -85,7 +88,42 @@ func (p *parser) part(kv pair, into any) {
 	err := one.Decode(into)
 	if se, ok := errors.AsType[*profile.SyntaxError](err); ok {
 		p.fault(&yaml.Node{Line: se.Line, Column: se.Column}, se.Message, se.Hint)
+	} else if te, ok := errors.AsType[*yaml.TypeError](err); ok {
+		p.wrongType(kv, te)
 	} else if err != nil {
 		p.yamlError(err, kv.value)
+	}
+}
+
+var wrongType = regexp.MustCompile("line (\\d+): cannot unmarshal .* into (.*)$")
+
+// wrongType says of values what they should be. The YAML library knows their lines; the column is that of the value of the key
+// where it is in this line.
+func (p *parser) wrongType(kv pair, te *yaml.TypeError) {
+	for _, m := range te.Errors {
+		sub := wrongType.FindStringSubmatch(m)
+		if sub == nil {
+			p.yamlError(errors.New(m), kv.value)
+			continue
+		}
+		what, hint := "of the kind that belongs here", ""
+		switch t := sub[2]; {
+		case t == "time.Duration":
+			what, hint = "a duration", "as in 500ms, 5s, 2m or 1h30m"
+		case t == "int":
+			what = "a whole number"
+		case t == "bool":
+			what = "true or false"
+		case t == "string":
+			what = "one value"
+		case strings.HasPrefix(t, "[]"):
+			what = "a list"
+		}
+		at := *kv.value
+		if line, _ := strconv.Atoi(sub[1]); at.Line != line {
+			p.fault(&yaml.Node{Line: line, Column: 1}, fmt.Sprintf("a value in %s is not %s", kv.key.Value, what), hint)
+			continue
+		}
+		p.fault(&at, fmt.Sprintf("%s: %s is not %s", kv.key.Value, kindOf(&at), what), hint)
 	}
 }
