@@ -201,7 +201,13 @@ func TestNamesSurviveCrashes(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Link, b.Unlink = nil, []store.Link{name(local)}
-		commit(b)
+		if _, err := s.prepareLinks(t.Context(), &b, s.unique()); err != nil {
+			t.Fatal(err)
+		}
+		if got := leads(local); got != b.Entry.ID {
+			t.Errorf("leads to %q before it is dropped, want %q", got, b.Entry.ID)
+		}
+		change(b, s.unique()) // and no cleaning again
 		if got := leads(local); got != "" {
 			t.Errorf("dropped by its last owner, the name leads to %q: an overtaken one came back", got)
 		}
