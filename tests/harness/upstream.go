@@ -95,7 +95,10 @@ func NewJSONServer(t testing.TB, generation int) *JSONServer {
 	}
 	s := &JSONServer{address: Loopback(port)}
 	// In development json-server 1 reads its file again whenever that changes, also when it wrote it itself, and then loses records
-	// that it has taken since.
+	// that it has taken since. In production it does not, and wants a folder of pages.
+	if err := os.Mkdir(filepath.Join(dir, "public"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	s.Process = startProcess(t, program{name: fmt.Sprintf("json-server %d", generation), path: "node", args: append(args, db), dir: dir,
 		env: []string{"NODE_ENV=production"}})
 	Eventually(t, 30*time.Second, "json-server is up", func() error {
