@@ -11,6 +11,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/rows"
 	"github.com/meridian-gateway/meridian/store/redis/redistest"
 )
 
@@ -160,8 +161,16 @@ func TestNamesSurviveCrashes(t *testing.T) {
 	}
 	change := func(tx store.Tx, nonce string) {
 		t.Helper()
-		if err := s.do(t.Context(), "test", run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, s.commitArgs(&tx, nonce, nil)...)); err != nil {
+		value, err := rows.AppendEntry(nil, &tx.Entry)
+		if err != nil {
 			t.Fatal(err)
+		}
+		p := run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, s.commitArgs(&tx, nonce, rows.Seal(value, string(tx.Entry.ID)))...)
+		if err := s.do(t.Context(), "test", p); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(p.cmd.String(), ": conflict") {
+			t.Fatal("conflict")
 		}
 	}
 	world := func() (local string, a, b store.Tx) {
@@ -195,11 +204,7 @@ func TestNamesSurviveCrashes(t *testing.T) {
 		tx := b
 		tx.Rev--
 		tx.Entry.Version.Seq++
-		value := s.commitArgs(&tx, nonce, nil)
-		value[4] = "x" // the entry does not matter here
-		if err := s.do(t.Context(), "test", run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, value...)); err != nil {
-			t.Fatal(err)
-		}
+		change(tx, nonce)
 		b.Link, b.Unlink = nil, []store.Link{name(local)}
 		if _, err := s.prepareLinks(t.Context(), &b, s.unique()); err != nil {
 			t.Fatal(err)

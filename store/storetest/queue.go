@@ -296,4 +296,3 @@ func personsWord(t *testing.T, open Opener) {
 	settle(t, s, word) // said about version 1
 	wantState(t, holder(t, s, 1, chicago), request.Pending)
 }
-
