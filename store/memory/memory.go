@@ -4,6 +4,7 @@ package memory
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,8 @@ import (
 // Store is the store. Its zero value is empty and ready.
 type Store struct {
 	mu      sync.Mutex
+	closed  bool
+	queues  map[request.Site]*queue
 	entries map[request.ID]row
 	links   map[link]request.ID
 	holders map[holder]held
@@ -52,18 +55,27 @@ type held struct {
 
 var _ store.Store = (*Store)(nil)
 
-func (s *Store) lock() func() {
+// enter locks; leave with what it returns.
+func (s *Store) enter() (leave func(), err error) {
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return func() {}, store.ErrClosed
+	}
 	if s.entries == nil {
 		s.entries, s.links, s.holders = map[request.ID]row{}, map[link]request.ID{}, map[holder]held{}
-		s.keys, s.ops = map[string]request.Key{}, map[string]request.Operation{}
+		s.keys, s.ops, s.queues = map[string]request.Key{}, map[string]request.Operation{}, map[request.Site]*queue{}
 	}
-	return s.mu.Unlock
+	return s.mu.Unlock, nil
 }
 
 // Read returns one record.
 func (s *Store) Read(_ context.Context, id request.ID) (store.Record, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return store.Record{}, err
+	}
+	defer leave()
 	return s.record(id)
 }
 
@@ -84,7 +96,11 @@ func (s *Store) record(id request.ID) (store.Record, error) {
 
 // Lookup finds a record by a site's local id.
 func (s *Store) Lookup(_ context.Context, collection string, l store.Link) (store.Record, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return store.Record{}, err
+	}
+	defer leave()
 	id, ok := s.links[link{collection, l}]
 	if !ok {
 		return store.Record{}, store.ErrNotFound
@@ -94,7 +110,11 @@ func (s *Store) Lookup(_ context.Context, collection string, l store.Link) (stor
 
 // Commit applies tx if the entry has not changed since.
 func (s *Store) Commit(_ context.Context, tx store.Tx) (uint64, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
 	id := tx.Entry.ID
 	if s.entries[id].rev != tx.Rev {
 		return 0, store.ErrConflict
@@ -106,9 +126,6 @@ func (s *Store) Commit(_ context.Context, tx store.Tx) (uint64, error) {
 	}
 	for _, l := range tx.Link {
 		s.links[link{tx.Entry.Collection, l}] = id
-	}
-	for _, site := range tx.Drop {
-		delete(s.holders, holder{id, site})
 	}
 	if tx.Forget {
 		delete(s.entries, id)
@@ -123,6 +140,9 @@ func (s *Store) Commit(_ context.Context, tx store.Tx) (uint64, error) {
 	for _, d := range tx.Owe {
 		s.owe(tx, d)
 	}
+	for _, site := range tx.Drop {
+		delete(s.holders, holder{id, site})
+	}
 	return tx.Rev + 1, nil
 }
 
@@ -132,19 +152,68 @@ func (s *Store) owe(tx store.Tx, d request.Debt) {
 	if !known {
 		h.Delivery = request.Delivery{Request: k.id, Site: k.site, Mode: d.Mode, Route: d.Route, Pool: d.Pool}
 	}
-	if h.State == "" || h.State == request.Delivered || h.State == request.Cancelled {
+	if h.State == "" || h.State == request.Delivered {
 		h.Since, h.Attempts = tx.Now, 0
 	}
-	h.Owed, h.Cause = tx.Entry.Version, ""
-	if h.State != request.InFlight {
+	h.Owed = tx.Entry.Version
+	if h.State != request.InFlight && h.State != request.Pending {
 		h.State, h.Due = request.Pending, tx.Now
 	}
+	s.put(k, h)
+}
+
+// put stores a holder and, when it is to be handed out at some time, its place in the queue.
+func (s *Store) put(k holder, h held) {
 	s.holders[k] = h
+	if at, ok := h.ready(); ok {
+		q := s.queues[k.site]
+		if q == nil {
+			q = &queue{}
+			s.queues[k.site] = q
+		}
+		heap.Push(q, place{at, k.id})
+	}
+}
+
+// ready is when a holder can be claimed.
+func (h held) ready() (at time.Time, ok bool) {
+	switch h.State {
+	case request.Pending, request.Waiting:
+		return h.Due, true
+	case request.InFlight:
+		return h.until, true
+	}
+	return at, false
+}
+
+// place is a holder's in the queue of its site. Places are not taken out when a holder changes: one that disagrees with its
+// holder is passed over.
+type place struct {
+	at time.Time
+	id request.ID
+}
+
+type queue []place
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return cmp.Or(q[i].at.Compare(q[j].at), cmp.Compare(q[i].id, q[j].id)) < 0
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(place)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
 }
 
 // Intents lists requests with an open intent or a suspect.
 func (s *Store) Intents(_ context.Context, after request.ID, limit int) ([]request.ID, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	var out []request.ID
 	for id, r := range s.entries {
 		if id > after && (r.entry.Intent != nil || len(r.entry.Suspect) > 0) {
@@ -157,7 +226,11 @@ func (s *Store) Intents(_ context.Context, after request.ID, limit int) ([]reque
 
 // Entries lists records in order of id.
 func (s *Store) Entries(_ context.Context, after request.ID, limit int) ([]store.Record, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	var ids []request.ID
 	for id := range s.entries {
 		if id > after {
@@ -175,21 +248,23 @@ func (s *Store) Entries(_ context.Context, after request.ID, limit int) ([]store
 
 // Claim leases what is due.
 func (s *Store) Claim(_ context.Context, c store.Claim) ([]store.Claimed, error) {
-	defer s.lock()()
-	var due []held
-	for k, h := range s.holders {
-		ready := (h.State == request.Pending || h.State == request.Waiting) && !h.Due.After(c.Now) ||
-			h.State == request.InFlight && !h.until.After(c.Now)
-		if k.site == c.Site && ready {
-			due = append(due, h)
-		}
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(due, func(a, b held) int { return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Request, b.Request)) })
+	defer leave()
 	var out []store.Claimed
-	for _, h := range due[:min(c.Limit, len(due))] {
+	q := s.queues[c.Site]
+	for q != nil && len(*q) > 0 && len(out) < c.Limit && !(*q)[0].at.After(c.Now) {
+		p := heap.Pop(q).(place)
+		k := holder{p.id, c.Site}
+		h, ok := s.holders[k]
+		if at, ready := h.ready(); !ok || !ready || !at.Equal(p.at) {
+			continue
+		}
 		s.tokens++
 		h.State, h.token, h.until = request.InFlight, fmt.Sprint(s.tokens), c.Now.Add(c.Lease)
-		s.holders[holder{h.Request, h.Site}] = h
+		s.put(k, h)
 		out = append(out, store.Claimed{Delivery: h.Delivery, Entry: s.entries[h.Request].entry, Token: h.token})
 	}
 	return out, nil
@@ -197,14 +272,18 @@ func (s *Store) Claim(_ context.Context, c store.Claim) ([]store.Claimed, error)
 
 // Settle records ends of attempts.
 func (s *Store) Settle(_ context.Context, list []store.Settlement) error {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	for _, x := range list {
 		k := holder{x.Request, x.Site}
 		h, ok := s.holders[k]
 		if !ok {
 			continue
 		}
-		s.holders[k] = settle(h, x)
+		s.put(k, settle(h, x))
 	}
 	return nil
 }
@@ -248,7 +327,11 @@ func settle(h held, x store.Settlement) held {
 
 // Deliveries lists holders for people.
 func (s *Store) Deliveries(_ context.Context, f store.Filter) ([]request.Delivery, string, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return nil, "", err
+	}
+	defer leave()
 	var out []request.Delivery
 	for _, h := range s.holders {
 		key := string(h.Request) + "/" + string(h.Site)
@@ -273,7 +356,11 @@ func (s *Store) Deliveries(_ context.Context, f store.Filter) ([]request.Deliver
 
 // Backlog counts what is owed.
 func (s *Store) Backlog(context.Context) ([]store.Backlog, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	sums := map[request.Site]*store.Backlog{}
 	for _, h := range s.holders {
 		b := sums[h.Site]
@@ -317,7 +404,11 @@ func (s *Store) now() time.Time {
 
 // Reserve stores a key unless it is known.
 func (s *Store) Reserve(_ context.Context, k request.Key) (request.Key, bool, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return request.Key{}, false, err
+	}
+	defer leave()
 	if old, ok := s.keys[k.Hash]; ok && old.Expires.After(s.now()) {
 		return old, false, nil
 	}
@@ -327,28 +418,44 @@ func (s *Store) Reserve(_ context.Context, k request.Key) (request.Key, bool, er
 
 // Keep replaces a key.
 func (s *Store) Keep(_ context.Context, k request.Key) error {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	s.keys[k.Hash] = k
 	return nil
 }
 
 // Release forgets a key.
 func (s *Store) Release(_ context.Context, hash string) error {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	delete(s.keys, hash)
 	return nil
 }
 
 // PutOperation keeps an operation.
 func (s *Store) PutOperation(_ context.Context, op request.Operation) error {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	s.ops[op.ID] = op
 	return nil
 }
 
 // Operation returns a kept operation.
 func (s *Store) Operation(_ context.Context, id string) (request.Operation, error) {
-	defer s.lock()()
+	leave, err := s.enter()
+	if err != nil {
+		return request.Operation{}, err
+	}
+	defer leave()
 	op, ok := s.ops[id]
 	if !ok {
 		return op, store.ErrNotFound
@@ -357,10 +464,21 @@ func (s *Store) Operation(_ context.Context, id string) (request.Operation, erro
 }
 
 // Warnings says what this store is.
-func (s *Store) Warnings() []string { return []string{"the store is in memory: a restart forgets everything"} }
+func (s *Store) Warnings() []string {
+	return []string{"the store is in memory: a restart forgets everything"}
+}
 
-// Ping always answers.
-func (s *Store) Ping(context.Context) error { return nil }
+// Ping answers until Close.
+func (s *Store) Ping(context.Context) error {
+	leave, err := s.enter()
+	leave()
+	return err
+}
 
-// Close does nothing.
-func (s *Store) Close() error { return nil }
+// Close ends the store; what it held is gone.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
