@@ -24,7 +24,7 @@ const (
 	// pollEvery is how often a worker looks for deliveries that came due by time, or by another replica.
 	pollEvery = time.Second
 	// lease is how long a batch may take before its deliveries are due again.
-	lease = 90 * time.Second
+	lease = 20 * time.Second
 	// pauseMost bounds the pause of a lane whose destination fails.
 	pauseMost = 5 * time.Second
 )
