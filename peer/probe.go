@@ -96,12 +96,20 @@ func (c *Client) Probe(ctx context.Context) {
 }
 
 func (c *Client) probe(ctx context.Context, to request.Site) {
+	failed := 0
 	for {
 		start := time.Now()
-		_, _ = c.hello(ctx, to, true) // what came of it is in the status
+		every := c.o.ProbeEvery
+		if _, err := c.hello(ctx, to, true); err == nil { // what came of it is in the status
+			failed = 0
+		} else {
+			// A peer that has just gone is looked for more often: it may have been restarted, or not have started yet.
+			every = min(every, every/20<<min(failed, 10))
+			failed++
+		}
 		// From start to start, so that a hello that times out does not stretch the interval.
-		wait := c.o.ProbeEvery*3/5 + rand.N(c.o.ProbeEvery*2/5) - time.Since(start)
-		timer := time.NewTimer(max(wait, c.o.ProbeEvery/10))
+		wait := every*3/5 + rand.N(every*2/5) - time.Since(start)
+		timer := time.NewTimer(max(wait, every/10))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -105,6 +105,11 @@ func (g *Engine) locate(ctx context.Context, collection, id string) (store.Recor
 	if !ok || !g.knows(request.Site(name)) {
 		return rec, err
 	}
+	if c := g.Profile.Collections[collection]; c != nil {
+		if _, _, own := g.read(ctx, c, id); own == nil {
+			return rec, err // the upstream has a record with exactly that id: it is not another site's
+		}
+	}
 	site := request.Site(name)
 	if rec, found := g.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local}); found == nil {
 		return rec, nil
@@ -136,10 +141,6 @@ func (g *Engine) knows(s request.Site) bool {
 // known in a moment, or its external id tells. One that was there before the gateway becomes a request of this site with its first
 // update. A record that does not exist is the upstream's to refuse.
 func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
-	if name, _, ok := strings.Cut(w.Local, ":"); ok && g.knows(request.Site(name)) {
-		return request.Result{}, &request.Error{Op: "replicate.locate", Kind: request.NotFound,
-			Detail: "no request " + w.Local + " is known at " + string(g.Self)}
-	}
 	leave, err := g.lanes.enter(ctx, w.Collection+"/"+w.Local)
 	if err != nil {
 		return request.Result{}, err
@@ -147,6 +148,10 @@ func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w req
 	rec, err := g.recognize(ctx, c, w)
 	leave()
 	if request.KindOf(err) == request.NotFound && err != nil {
+		if name, _, ok := strings.Cut(w.Local, ":"); ok && g.knows(request.Site(name)) && w.Kind != request.Delete {
+			return request.Result{}, &request.Error{Op: "replicate.locate", Kind: request.NotFound,
+				Detail: "no request " + w.Local + " is known at " + string(g.Self)}
+		}
 		return g.passUnknown(ctx, w)
 	}
 	if err != nil {
