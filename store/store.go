@@ -10,7 +10,9 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
@@ -172,6 +174,29 @@ type Store interface {
 type Identity struct {
 	Network string
 	Site    request.Site
-	// Upstream tells two sites apart that were configured with one name.
+	// Upstream tells two sites apart that were configured with one name: the local ids in the store are this API's.
 	Upstream string
+	// Moved says that the API is the same one under another address; the store then remembers the new one.
+	Moved bool `json:"-"`
+}
+
+// Check compares an identity with the stored one, nil for a new store. It reports whether mine must be written.
+func (id Identity) Check(stored []byte) (mine []byte, write bool, err error) {
+	mine, err = json.Marshal(id)
+	if err != nil || stored == nil {
+		return mine, true, err
+	}
+	var was Identity
+	if err := json.Unmarshal(stored, &was); err != nil {
+		return nil, false, fmt.Errorf("%w: its identity cannot be read: %w", ErrForeign, err)
+	}
+	switch {
+	case was.Network != id.Network || was.Site != id.Site:
+		return nil, false, fmt.Errorf("%w: it was made for site %s of network %s, this gateway is site %s of network %s", ErrForeign,
+			was.Site, was.Network, id.Site, id.Network)
+	case was.Upstream != id.Upstream && !id.Moved:
+		return nil, false, fmt.Errorf("%w: it was made for the request API at %s, this gateway stands in front of %s; if that is the same API "+
+			"at a new address, with the same records, start once with --upstream-moved", ErrForeign, was.Upstream, id.Upstream)
+	}
+	return mine, was.Upstream != id.Upstream, nil
 }

@@ -45,6 +45,8 @@ type Options struct {
 	OpenStore func(ctx context.Context, url string, id store.Identity) (store.Store, error)
 	// Overrides are addresses of a replica that differ from the network file's.
 	Overrides Addresses
+	// UpstreamMoved takes over a store that was made in front of the same request API at another address.
+	UpstreamMoved bool
 	// Clock is the engine's; nil is the real one.
 	Clock replicate.Clock
 	// Version is that of the software, for peers and people.
@@ -79,8 +81,8 @@ type stop struct {
 }
 
 // Start starts a gateway. When it returns all its listeners serve; an error means that nothing is left running.
-func Start(ctx context.Context, o Options) (a *App, err error) {
-	a = &App{site: o.Site, options: o, log: o.Logger}
+func Start(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{site: o.Site, options: o, log: o.Logger}
 	if a.log == nil {
 		a.log = zap.NewNop()
 	}
@@ -159,7 +161,8 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 	if open == nil {
 		open = openStore
 	}
-	s, err := open(ctx, site.Store, store.Identity{Network: a.network.Load().Name, Site: a.site, Upstream: site.Upstream.String()})
+	s, err := open(ctx, site.Store, store.Identity{Network: a.network.Load().Name, Site: a.site,
+		Upstream: site.Upstream.String(), Moved: a.options.UpstreamMoved})
 	if err != nil {
 		return err
 	}

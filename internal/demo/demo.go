@@ -93,7 +93,7 @@ func Start(ctx context.Context, o Options) (d *Demo, err error) {
 		d.links.name(n.Sites[p.site].Peer.Listen, p.site)
 	}
 	for _, p := range places() {
-		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: o.Log, Version: o.Version, Listen: d.take,
+		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: o.Log, Version: o.Version, Listen: d.take, UpstreamMoved: true, // its port may be another one each time
 			DialPeer: d.links.dialer(p.site)})
 		if err != nil {
 			return d, fmt.Errorf("the gateway of %s: %w", p.site, err)

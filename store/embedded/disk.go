@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -83,20 +82,18 @@ func (w *disk) claim(ctx context.Context, id store.Identity) error {
 	if _, err := tx.ExecContext(ctx, schema+fmt.Sprintf("pragma user_version=%d", formatRevision)); err != nil {
 		return down("store.Open", err)
 	}
-	mine, err := json.Marshal(id)
-	if err != nil {
+	var found []byte
+	if err := tx.QueryRowContext(ctx, "select value from meta where key='identity'").Scan(&found); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return down("store.Open", err)
 	}
-	var found []byte
-	switch err := tx.QueryRowContext(ctx, "select value from meta where key='identity'").Scan(&found); {
-	case errors.Is(err, sql.ErrNoRows):
-		if _, err := tx.ExecContext(ctx, "insert into meta values('identity', ?)", mine); err != nil {
+	mine, write, err := id.Check(found)
+	if err != nil {
+		return err
+	}
+	if write {
+		if _, err := tx.ExecContext(ctx, "insert into meta values('identity', ?) on conflict(key) do update set value=excluded.value", mine); err != nil {
 			return down("store.Open", err)
 		}
-	case err != nil:
-		return down("store.Open", err)
-	case string(found) != string(mine):
-		return fmt.Errorf("%w: it was made for %s, this gateway is %s", store.ErrForeign, found, mine)
 	}
 	return down("store.Open", tx.Commit())
 }

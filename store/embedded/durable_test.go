@@ -128,7 +128,18 @@ func TestForeignStoreIsRefused(t *testing.T) {
 			t.Errorf("%+v: %v", other, err)
 		}
 	}
-	mustOpen(t, path)
+	moved := mine
+	moved.Upstream, moved.Moved = "http://new.example", true
+	for range 2 { // said once, the new address is known
+		s, err := Open(t.Context(), path, moved, Options{})
+		if err != nil {
+			t.Fatalf("moved: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		moved.Moved = false
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

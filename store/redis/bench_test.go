@@ -22,3 +22,9 @@ func BenchmarkStore(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkClaim(b *testing.B) {
+	storetest.BenchmarkClaim(b, func(b *testing.B) store.Store {
+		return mustOpen(b, redistest.Start(b, "--appendonly", "yes", "--appendfsync", "everysec"), mine)
+	})
+}

@@ -9,9 +9,7 @@ package redis
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -114,18 +112,22 @@ func (s *Store) start(ctx context.Context, id store.Identity, opts Options) erro
 		warnings = append(unsafe, warnings...)
 	}
 	s.warnings = warnings
-	mine, err := json.Marshal(id)
+	mine, _, err := id.Check(nil)
 	if err != nil {
 		return down("store.Open", err)
 	}
 	found, err := s.client.SetArgs(ctx, s.keys.identity(), mine, goredis.SetArgs{Mode: "NX", Get: true}).Result()
-	if err != nil && !errors.Is(err, goredis.Nil) {
+	if errors.Is(err, goredis.Nil) {
+		return nil // a new store, ours from now on
+	}
+	if err != nil {
 		return down("store.Open", err)
 	}
-	if err == nil && found != string(mine) {
-		return fmt.Errorf("%w: it was made for %s, this gateway is %s", store.ErrForeign, found, mine)
+	mine, write, err := id.Check([]byte(found))
+	if err != nil || !write {
+		return err
 	}
-	return nil
+	return down("store.Open", s.client.Set(ctx, s.keys.identity(), mine, 0).Err())
 }
 
 // Warnings implements store.Store: what was found when the store was opened.

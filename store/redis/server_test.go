@@ -86,6 +86,22 @@ func TestForeignStoreIsRefused(t *testing.T) {
 	if _, err := Open(t.Context(), url, other, Options{}); !errors.Is(err, store.ErrForeign) {
 		t.Errorf("two sites of one name: %v", err)
 	}
+	moved := other
+	for moved.Moved = true; ; moved.Moved = false { // said once, the new address is known
+		s, err := Open(t.Context(), url, moved, Options{})
+		if err != nil {
+			t.Fatalf("moved: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !moved.Moved {
+			break
+		}
+	}
+	back := mine
+	back.Moved = true
+	mustOpen(t, url, back)
 	other.Site = "oslo"
 	s := mustOpen(t, url, other)
 	if _, err := s.Commit(t.Context(), txFor(1, 1, 0, "1")); err != nil {

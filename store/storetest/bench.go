@@ -32,6 +32,24 @@ func Benchmark(b *testing.B, open func(b *testing.B) store.Store) {
 	}
 }
 
+// BenchmarkClaim measures what it costs to claim a hundred of a backlog; it must not grow much with the backlog.
+func BenchmarkClaim(b *testing.B, open func(b *testing.B) store.Store) {
+	for _, size := range []int{2_000, 200_000} {
+		b.Run(fmt.Sprintf("backlog=%d", size), func(b *testing.B) {
+			s := open(b)
+			fill(b, s, 0, size)
+			now := start.Add(time.Hour)
+			for b.Loop() {
+				// A lease as short as this one is over at the next claim.
+				if list, err := s.Claim(b.Context(), store.Claim{Site: chicago, Now: now, Limit: 100, Lease: time.Nanosecond}); err != nil || len(list) != 100 {
+					b.Fatalf("claimed %d: %v", len(list), err)
+				}
+				now = now.Add(time.Second)
+			}
+		})
+	}
+}
+
 func createMany(b *testing.B, s store.Store, clients int) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
