@@ -37,8 +37,8 @@ func (c *intercepted) receipt(res request.Result) {
 	if res.Replayed {
 		h.Set("Meridian-Replayed", "true")
 	}
-	if e.Intended != "" && e.Intended != e.Owner {
-		h.Set("Meridian-Intended-Owner", header(string(e.Intended)))
+	if w := e.Wanted(); w != "" && w != e.Owner {
+		h.Set("Meridian-Intended-Owner", header(string(w)))
 	}
 	if c.err == nil && !v.IsZero() && c.work.Kind != request.Delete {
 		h.Set("ETag", etag(v))

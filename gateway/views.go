@@ -95,7 +95,7 @@ func deliveryOf(d request.Delivery) DeliveryView {
 func viewOf(rec store.Record, fields bool) RequestView {
 	e := rec.Entry
 	v := RequestView{Request: e.ID, Collection: e.Collection, Role: e.Role, Version: version(e.Version), Owner: e.Owner, Origin: e.Origin,
-		EnteredBy: e.EnteredBy, Local: e.Local, Locals: e.Locals, Intended: e.Intended, Doubt: e.Doubt, Created: e.Created,
+		EnteredBy: e.EnteredBy, Local: e.Local, Locals: e.Locals, Intended: e.Wanted(), Doubt: e.Doubt, Created: e.Created,
 		Updated: e.Updated, Holders: make([]DeliveryView, 0, len(rec.Holders))}
 	if in := e.Intent; in != nil {
 		v.UnderWay = &UnderWay{Operation: in.Op, Kind: in.Kind, Version: version(in.Version), Sent: in.Sent, Tries: in.Tries}

@@ -109,7 +109,8 @@ type snapshotWire struct {
 	Holders    []request.Site          `json:"holders,omitzero"`
 	Ops        []request.Op            `json:"ops,omitzero"`
 	Former     []tenureWire            `json:"former,omitzero"`
-	Mode       string                  `json:"mode,omitzero"`
+	Terms      request.Terms           `json:"terms,omitzero"`
+	Forces     []request.Force         `json:"forces,omitzero"`
 	Fields     jsontext.Value          `json:"fields,omitzero"`
 	At         time.Time               `json:"at,omitzero"`
 }
@@ -117,7 +118,7 @@ type snapshotWire struct {
 func snapshotOut(s request.Snapshot) snapshotWire {
 	w := snapshotWire{
 		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
-		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Mode: s.Mode, Fields: fieldsOut(s.Fields), At: s.At,
+		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
 	}
 	if len(w.Ops) > MaxOps {
 		w.Ops = w.Ops[len(w.Ops)-MaxOps:]
@@ -132,7 +133,7 @@ func snapshotOut(s request.Snapshot) snapshotWire {
 func (w *snapshotWire) in() (request.Snapshot, error) {
 	s := request.Snapshot{
 		ID: w.ID, Collection: w.Collection, Version: w.Version, Deleted: w.Deleted, Keep: w.Keep, Owner: w.Owner, Origin: w.Origin,
-		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Mode: w.Mode, At: w.At,
+		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Terms: w.Terms, Forces: w.Forces, At: w.At,
 	}
 	for _, t := range w.Former {
 		s.Former = append(s.Former, request.Tenure{Epoch: request.Epoch(t.Epoch), Until: t.Until})

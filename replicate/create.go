@@ -71,7 +71,7 @@ func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w reques
 		return request.Result{}, err
 	}
 	rec := store.Record{Entry: request.Entry{ID: w.Request, Collection: w.Collection, Role: request.Creating, Owner: g.Self,
-		Origin: w.Entry, EnteredBy: w.EnteredBy, Intended: intended, Created: now, Updated: now}}
+		Origin: w.Entry, EnteredBy: w.EnteredBy, Created: now, Updated: now}}
 	owe := slices.DeleteFunc(slices.Clone(w.Owe), func(d request.Debt) bool { return d.Site == g.Self })
 	rec, err = g.begin(ctx, rec, request.Intent{Kind: request.Create, Op: w.Op, Version: first, Fields: w.Fields, Token: 1, Owe: owe})
 	if err != nil {
@@ -100,7 +100,7 @@ func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w r
 	to := t.To[0]
 	fw := w
 	fw.Call, fw.Key, fw.Digest, fw.Via = nil, "", "", []request.Site{g.Self}
-	fw.Owe = append([]request.Debt{{Site: g.Self, Mode: t.Action.Mode, Route: t.Route.Name, Pool: t.Action.Pool}}, w.Owe...)
+	fw.Owe = append([]request.Debt{{Site: g.Self, Terms: terms(*t)}}, w.Owe...)
 	if t.Action.Forward == "later" {
 		return g.createHere(ctx, c, w, to)
 	}

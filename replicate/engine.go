@@ -233,7 +233,7 @@ next:
 			}
 		}
 		out = append(out, request.Delivery{Request: tx.Entry.ID, Site: d.Site, Owed: tx.Entry.Version, State: request.Pending,
-			Mode: d.Mode, Route: d.Route, Pool: d.Pool, Since: tx.Now, Due: tx.Now})
+			Terms: d.Terms, Since: tx.Now, Due: tx.Now})
 	}
 	return out
 }

@@ -147,8 +147,8 @@ func TestUnreachableOwner(t *testing.T) {
 			t.Error("a refused update changed the copy")
 		}
 		acc, _ := c.must("sf", request.Create, "", `{"category":"chair","x":2}`)
-		if acc.Entry.Owner != "sf" || acc.Entry.Intended != "chicago" {
-			t.Errorf("accepted with owner %s, intended %s", acc.Entry.Owner, acc.Entry.Intended)
+		if acc.Entry.Owner != "sf" || acc.Entry.Wanted() != "chicago" {
+			t.Errorf("accepted with owner %s, intended %s", acc.Entry.Owner, acc.Entry.Wanted())
 		}
 		if _, err = c.send("sf", request.Create, "", `{"category":"table"}`); request.KindOf(err) != request.OwnerUnreachable {
 			t.Errorf("refuse: %v", err)

@@ -104,7 +104,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 	for i, d := range batch {
 		open[d.Request] = d
 		shots[i] = d.Entry.Snapshot()
-		shots[i].Mode = d.Mode
+		shots[i].Terms = d.Terms
 		shots[i].Ops = since(d.Entry.Ops, d.Acked)
 		shots[i].Keep = shots[i].Deleted && g.OnDelete == "keep"
 	}

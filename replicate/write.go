@@ -251,7 +251,7 @@ func copyDebts(d routing.Decision) (fired []string, debts []request.Debt) {
 	for _, t := range d.Copies {
 		fired = append(fired, t.Route.Name)
 		for _, s := range t.To {
-			debts = append(debts, request.Debt{Site: s, Mode: t.Action.Mode, Route: t.Route.Name, Pool: t.Action.Pool})
+			debts = append(debts, request.Debt{Site: s, Terms: terms(t)})
 		}
 	}
 	return fired, debts
@@ -261,7 +261,7 @@ func copyDebts(d routing.Decision) (fired []string, debts []request.Debt) {
 func remind(holders []request.Delivery) []request.Debt {
 	out := make([]request.Debt, 0, len(holders)+2)
 	for _, h := range holders {
-		out = append(out, request.Debt{Site: h.Site, Mode: h.Mode, Route: h.Route, Pool: h.Pool})
+		out = append(out, request.Debt{Site: h.Site, Terms: h.Terms})
 	}
 	return out
 }
@@ -292,4 +292,15 @@ func retarget(c *profile.Collection, w request.Write, local string) (*request.Ca
 	}
 	call.Target = path
 	return &call, nil
+}
+
+// terms are how the targets of a route's action hold the request.
+func terms(t routing.Taken) request.Terms {
+	a := t.Action
+	out := request.Terms{Route: t.Route.Name, Pool: a.Pool, Update: a.Update, Window: a.Window, OnDelete: a.OnDelete, Writes: a.Writes,
+		Match: strings.Join(a.Match, ","), Duplicate: a.Duplicate}
+	if a.Mode == request.Independent {
+		out.Mode = a.Mode
+	}
+	return out
 }

@@ -45,6 +45,11 @@ type Write struct {
 	// Routes fired so far, and the holders they add.
 	Routes []string
 	Owe    []Debt
+	// Queued says that the write waited at its origin for the owner: where the owner's fields are no longer Pre, they win. Base is
+	// the version the client saw.
+	Queued bool
+	Pre    Fields
+	Base   Version
 	// Again says that a former attempt under the same Op may have reached another site.
 	Again bool
 	// EpochSeen is the highest epoch known of the owner when the write was forwarded, Via the sites it passed.

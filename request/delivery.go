@@ -34,18 +34,15 @@ type Delivery struct {
 	Cause    string `json:"cause,omitempty"`
 	// Local is the site's own id of the record, once known.
 	Local string `json:"local,omitempty"`
-	// Mode, Route and Pool come from the route that made the site a holder.
-	Mode  string `json:"mode,omitempty"`
-	Route string `json:"route,omitempty"`
-	Pool  string `json:"pool,omitempty"`
+	Terms
 }
 
-// Debt is a holder to be added, or reminded, by a commit.
+// Debt is a holder to be added, or reminded, by a commit. Its terms replace those under which the site held the request.
 type Debt struct {
-	Site  Site   `json:"site"`
-	Mode  string `json:"mode,omitempty"`
-	Route string `json:"route,omitempty"`
-	Pool  string `json:"pool,omitempty"`
+	Site Site `json:"site"`
+	Terms
+	// Due is when the delivery may be made, for one that is held by its terms; zero is at once.
+	Due time.Time `json:"due,omitzero"`
 }
 
 // Snapshot is the state of a request as its owner publishes it.
@@ -62,7 +59,8 @@ type Snapshot struct {
 	Holders    []Site          `json:"holders,omitempty"`
 	Ops        []Op            `json:"ops,omitempty"`
 	Former     []Tenure        `json:"former,omitempty"`
-	Mode       string          `json:"mode,omitempty"`
+	Forces     []Force         `json:"forces,omitempty"`
+	Terms      Terms           `json:"terms,omitzero"`
 	Fields     Fields          `json:"fields,omitempty"`
 	At         time.Time       `json:"at"`
 }
@@ -78,6 +76,6 @@ func (e *Entry) Snapshot() Snapshot {
 	}
 	return Snapshot{
 		ID: e.ID, Collection: e.Collection, Version: e.Version, Deleted: e.Role == Tombstone, Owner: e.Owner,
-		Origin: e.Origin, EnteredBy: e.EnteredBy, Locals: locals, Ops: e.Ops, Former: e.Former, Fields: e.Fields, At: e.Updated,
+		Origin: e.Origin, EnteredBy: e.EnteredBy, Locals: locals, Ops: e.Ops, Former: e.Former, Forces: e.Forces, Fields: e.Fields, At: e.Updated,
 	}
 }

@@ -5,13 +5,15 @@ import "time"
 // Role is what a site is to a request.
 type Role string
 
-// The roles. Granting and Elect belong to a hand-over of ownership: released and owed, taken in and not yet decided.
+// The roles. Granting and Elect belong to a hand-over of ownership: released and owed, taken in and not yet decided. Away is a
+// site that knows the request and has no linked record of it (any more).
 const (
 	Creating  Role = "creating"
 	Owner     Role = "owner"
 	Copy      Role = "copy"
 	Granting  Role = "granting"
 	Elect     Role = "elect"
+	Away      Role = "away"
 	Tombstone Role = "tombstone"
 )
 
@@ -35,8 +37,12 @@ type Entry struct {
 	// Fields are the canonical fields at Version.
 	Fields Fields `json:"-"`
 	ETag   string `json:"etag,omitempty"`
-	// Intended is the site that a route wants as the owner and that could not be reached when the request was created.
-	Intended Site `json:"intended,omitempty"`
+	// Plan is the hand-over that this owner wants.
+	Plan *Plan `json:"plan,omitempty"`
+	// Terms are how this site holds its copy.
+	Terms Terms `json:"terms,omitzero"`
+	// Apart is the local id of an independent copy here.
+	Apart string `json:"apart,omitempty"`
 	// Intent is the write under way; while there is one no other may begin.
 	Intent *Intent `json:"intent,omitempty"`
 	// Suspect are overtaken applies of which a late upstream commit is still possible.
@@ -47,6 +53,16 @@ type Entry struct {
 	Grant    *Grant    `json:"grant,omitempty"`
 	Decision *Decision `json:"decision,omitempty"`
 	Former   []Tenure  `json:"former,omitempty"`
+	// Path are the owners to which returns lead, the last one first. Routes are those that moved the request since a client last
+	// wrote, Hops how often they did.
+	Path   []Site   `json:"path,omitempty"`
+	Routes []string `json:"routes,omitempty"`
+	Hops   int      `json:"hops,omitempty"`
+	// Forces are the epochs that were begun by force, all of them.
+	Forces []Force `json:"forces,omitempty"`
+	// Queue are writes accepted here for the owner; Conflicts what lost here.
+	Queue     []Queued         `json:"queue,omitempty"`
+	Conflicts []ConflictRecord `json:"conflicts,omitempty"`
 	// Doubt says what a person must settle: the outcome of a write that no means of the API can tell.
 	Doubt   *Doubt    `json:"doubt,omitempty"`
 	Created time.Time `json:"created"`
@@ -89,8 +105,11 @@ type Intent struct {
 	Tries int `json:"tries,omitempty"`
 	// Snapshot is, on Apply, what the copy will know of the request when it is done.
 	Snapshot *Snapshot `json:"snapshot,omitempty"`
-	// Owe are the holders that the write adds, on Create and Update at the owner.
-	Owe []Debt `json:"owe,omitempty"`
+	// Owe are the holders that the write adds, on Create and Update at the owner, Plan the hand-over that it causes.
+	Owe  []Debt `json:"owe,omitempty"`
+	Plan *Plan  `json:"plan,omitempty"`
+	// Accept is, on the Apply that makes this site the owner, the hand-over it accepts.
+	Accept *Handover `json:"accept,omitempty"`
 }
 
 // Suspect marks an overtaken upstream write that may still land until Until.
@@ -137,6 +156,10 @@ type Grant struct {
 	Epoch Epoch     `json:"epoch"`
 	To    Site      `json:"to"`
 	At    time.Time `json:"at"`
+	// Plan is what it carries out.
+	Plan Plan `json:"plan"`
+	// Cause is why it is not answered yet.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Decision is what this site durably answered to a grant.
@@ -159,4 +182,18 @@ func (e *Entry) FindOp(id string) (Op, bool) {
 		}
 	}
 	return Op{}, false
+}
+
+// Unsettled reports whether something about the request is still to be done, or to be settled by a person, at this site: an open
+// or suspect write, a hand-over, queued writes, conflicts. Stores list such entries.
+func (e *Entry) Unsettled() bool {
+	return e.Intent != nil || len(e.Suspect) > 0 || e.Plan != nil || e.Role == Granting || e.Role == Elect || len(e.Queue) > 0 || len(e.Conflicts) > 0
+}
+
+// Wanted is the site that is to own the request according to its plan, "" when it is to stay.
+func (e *Entry) Wanted() Site {
+	if e.Plan == nil {
+		return ""
+	}
+	return e.Plan.To
 }

@@ -25,6 +25,7 @@ const (
 	NotYet           ErrKind = "not-yet"           // the peer is not further than the asker; try again
 	NotSent          ErrKind = "not-sent"          // certainly nothing reached the other side
 	Doubtful         ErrKind = "in-doubt"          // it may or may not have happened
+	HandingOver      ErrKind = "handing-over"      // ownership is just moving; nothing happened, try again
 	Unavailable      ErrKind = "unavailable"       // certainly not done, may work later
 	StoreDown        ErrKind = "store-unavailable" // our store; nothing happened
 	Loop             ErrKind = "loop"              // the call came round in a circle
@@ -45,7 +46,10 @@ type Error struct {
 	// Detail is a sentence for a person, Retry when it makes sense to try again.
 	Detail string
 	Retry  time.Duration
-	Err    error
+	// Owner and Epoch are, for NotYet, the owner that the peer believes in.
+	Owner Site
+	Epoch Epoch
+	Err   error
 }
 
 // Error says operation, request, kind, detail and cause.

@@ -21,6 +21,32 @@ func (e Epoch) Compare(f Epoch) int {
 	return cmp.Or(cmp.Compare(e.Num, f.Num), cmp.Compare(e.Site, f.Site))
 }
 
+// String is "NUMBER@SITE", "" for none.
+func (e Epoch) String() string {
+	if e == (Epoch{}) {
+		return ""
+	}
+	return strconv.FormatUint(e.Num, 10) + "@" + string(e.Site)
+}
+
+// MarshalText is String.
+func (e Epoch) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText. Numbers are limited to 2^48.
+func (e *Epoch) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*e = Epoch{}
+		return nil
+	}
+	num, site, ok := strings.Cut(string(b), "@")
+	n, err := strconv.ParseUint(num, 10, 48)
+	if !ok || err != nil || site == "" {
+		return fmt.Errorf("epoch %q: want NUMBER@SITE", b)
+	}
+	*e = Epoch{n, Site(site)}
+	return nil
+}
+
 // Version counts the recorded writes of a request: Seq within Epoch. The zero Version is older than any other.
 type Version struct {
 	Epoch Epoch

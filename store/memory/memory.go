@@ -149,7 +149,7 @@ func (s *Store) owe(tx store.Tx, d request.Debt) {
 	k := holder{tx.Entry.ID, d.Site}
 	h, known := s.holders[k]
 	if !known {
-		h.Delivery = request.Delivery{Request: k.id, Site: k.site, Mode: d.Mode, Route: d.Route, Pool: d.Pool}
+		h.Delivery = request.Delivery{Request: k.id, Site: k.site, Terms: d.Terms}
 	}
 	if h.State == "" || h.State == request.Delivered {
 		h.Since, h.Attempts = tx.Now, 0
@@ -215,7 +215,7 @@ func (s *Store) Intents(_ context.Context, after request.ID, limit int) ([]reque
 	defer leave()
 	var out []request.ID
 	for id, r := range s.entries {
-		if id > after && (r.entry.Intent != nil || len(r.entry.Suspect) > 0) {
+		if id > after && r.entry.Unsettled() {
 			out = append(out, id)
 		}
 	}

@@ -38,8 +38,8 @@ func DecodeDelivery(id request.ID, b []byte) (d request.Delivery, rest []byte, e
 			return d, nil, err
 		}
 	}
-	d = request.Delivery{Request: id, Site: request.Site(t[0]), State: request.State(t[3]), Cause: t[8], Local: t[9], Mode: t[10],
-		Route: t[11], Pool: t[12]}
+	d = request.Delivery{Request: id, Site: request.Site(t[0]), State: request.State(t[3]), Cause: t[8], Local: t[9],
+		Terms: request.Terms{Mode: t[10], Route: t[11], Pool: t[12]}}
 	var e [6]error
 	d.Owed, e[0] = request.ParseMark(t[1])
 	d.Acked, e[1] = request.ParseMark(t[2])
