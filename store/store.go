@@ -67,7 +67,12 @@ type Claim struct {
 	Now   time.Time
 	Limit int
 	Lease time.Duration
+	// Not are pools whose deliveries are passed over, because no more of them may be made now. They keep their place.
+	Not []string
 }
+
+// Held is the cause of a delivery that waits until the time named in its debt.
+const Held = "held until its time"
 
 // Claimed is one leased delivery with the newest state of its request.
 type Claimed struct {
@@ -128,7 +133,7 @@ type Ledger interface {
 	Lookup(ctx context.Context, collection string, link Link) (Record, error)
 	// Commit applies tx durably and returns the new revision. Concurrent commits of different requests share one flush.
 	Commit(ctx context.Context, tx Tx) (rev uint64, err error)
-	// Intents lists requests with an open intent, or a suspect, in order of id, those after the id given.
+	// Intents lists requests that are unsettled (see request.Entry.Unsettled), in order of id, those after the id given.
 	Intents(ctx context.Context, after request.ID, limit int) ([]request.ID, error)
 	// Entries lists entries in order of id, those after the id given, without fields when brief.
 	Entries(ctx context.Context, after request.ID, limit int) ([]Record, error)

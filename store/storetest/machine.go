@@ -78,7 +78,7 @@ func (h *machine) commit(t *rapid.T) {
 		tx.Unlink = append(tx.Unlink, h.link(t))
 	}
 	for _, site := range rapid.SliceOfDistinct(rapid.SampledFrom(sites), rapid.ID[request.Site]).Draw(t, "owe") {
-		tx.Owe = append(tx.Owe, request.Debt{Site: site, Mode: rapid.SampledFrom([]string{"", "mirror", "copy"}).Draw(t, "mode"), Route: fmt.Sprint(h.seq)})
+		tx.Owe = append(tx.Owe, request.Debt{Site: site, Terms: request.Terms{Mode: rapid.SampledFrom([]string{"", "data"}).Draw(t, "mode"), Route: fmt.Sprint(h.seq)}})
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "drops") / 3 {
 		tx.Drop = append(tx.Drop, h.site(t))

@@ -70,7 +70,7 @@ func (m *model) apply(tx store.Tx, rev uint64) {
 	for _, debt := range tx.Owe {
 		d := r.holders[debt.Site]
 		if d == nil {
-			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered, Mode: debt.Mode, Route: debt.Route, Pool: debt.Pool}}
+			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered, Terms: debt.Terms}}
 			r.holders[debt.Site] = d
 		}
 		d.remind(tx)

@@ -12,8 +12,8 @@ func owing(t *testing.T, open Opener) {
 	s, _ := open(t)
 	owed(t, s, 1, rome, chicago)
 	want := []request.Delivery{
-		{Request: id(1), Site: chicago, Owed: version(1), State: request.Pending, Due: start, Since: start, Mode: "mirror", Route: "r1", Pool: "p"},
-		{Request: id(1), Site: rome, Owed: version(1), State: request.Pending, Due: start, Since: start, Mode: "mirror", Route: "r1", Pool: "p"},
+		{Request: id(1), Site: chicago, Owed: version(1), State: request.Pending, Due: start, Since: start, Terms: someTerms},
+		{Request: id(1), Site: rome, Owed: version(1), State: request.Pending, Due: start, Since: start, Terms: someTerms},
 	}
 	wantSame(t, "holders, ordered by site", want, read(t, s, 1).Holders)
 	if got := claim(t, s, austin, 0, 10); len(got) != 0 {

@@ -84,10 +84,13 @@ func entry(n, v int) request.Entry {
 		Local: fmt.Sprint(n), Fields: request.Fields{{Name: "title", Value: json.RawMessage(`"t"`)}}, Created: start, Updated: at(0)}
 }
 
+// someTerms are those under which sites hold requests where a test does not care.
+var someTerms = request.Terms{Mode: "data", Route: "r1", Pool: "p"}
+
 func debts(sites ...request.Site) []request.Debt {
 	out := make([]request.Debt, len(sites))
 	for i, s := range sites {
-		out[i] = request.Debt{Site: s, Mode: "mirror", Route: "r1", Pool: "p"}
+		out[i] = request.Debt{Site: s, Terms: someTerms}
 	}
 	return out
 }

@@ -130,23 +130,61 @@ func Clone(e request.Entry) request.Entry {
 	e.Suspect = slices.Clone(e.Suspect)
 	e.Ops = slices.Clone(e.Ops)
 	e.Former = slices.Clone(e.Former)
-	e.Grant = copyOf(e.Grant)
+	e.Path = slices.Clone(e.Path)
+	e.Routes = slices.Clone(e.Routes)
+	e.Forces = slices.Clone(e.Forces)
+	e.Queue = slices.Clone(e.Queue)
+	e.Conflicts = slices.Clone(e.Conflicts)
+	for i := range e.Conflicts {
+		e.Conflicts[i].Fields = slices.Clone(e.Conflicts[i].Fields)
+	}
+	e.Plan = clonePlan(e.Plan)
+	if e.Grant = copyOf(e.Grant); e.Grant != nil {
+		e.Grant.Plan.Keep = slices.Clone(e.Grant.Plan.Keep)
+	}
 	e.Decision = copyOf(e.Decision)
 	if e.Doubt = copyOf(e.Doubt); e.Doubt != nil {
 		e.Doubt.Candidates = slices.Clone(e.Doubt.Candidates)
 	}
-	if e.Intent = copyOf(e.Intent); e.Intent != nil {
-		e.Intent.Removed = slices.Clone(e.Intent.Removed)
-		e.Intent.Owe = slices.Clone(e.Intent.Owe)
-		if s := copyOf(e.Intent.Snapshot); s != nil {
-			s.Locals = maps.Clone(s.Locals)
-			s.Holders = slices.Clone(s.Holders)
-			s.Ops = slices.Clone(s.Ops)
-			s.Former = slices.Clone(s.Former)
-			e.Intent.Snapshot = s
-		}
-	}
+	e.Intent = cloneIntent(e.Intent)
 	return e
+}
+
+func cloneIntent(p *request.Intent) *request.Intent {
+	in := copyOf(p)
+	if in == nil {
+		return nil
+	}
+	in.Removed = slices.Clone(in.Removed)
+	in.Owe = slices.Clone(in.Owe)
+	in.Plan = clonePlan(in.Plan)
+	if in.Snapshot = copyOf(in.Snapshot); in.Snapshot != nil {
+		ownSnapshot(in.Snapshot)
+	}
+	if in.Accept = copyOf(in.Accept); in.Accept != nil {
+		in.Accept.Holders = slices.Clone(in.Accept.Holders)
+		in.Accept.Path = slices.Clone(in.Accept.Path)
+		in.Accept.Routes = slices.Clone(in.Accept.Routes)
+		ownSnapshot(&in.Accept.Snapshot)
+	}
+	return in
+}
+
+func clonePlan(p *request.Plan) *request.Plan {
+	plan := copyOf(p)
+	if plan != nil {
+		plan.Keep = slices.Clone(plan.Keep)
+	}
+	return plan
+}
+
+// ownSnapshot gives a snapshot lists and maps of its own.
+func ownSnapshot(s *request.Snapshot) {
+	s.Locals = maps.Clone(s.Locals)
+	s.Holders = slices.Clone(s.Holders)
+	s.Ops = slices.Clone(s.Ops)
+	s.Former = slices.Clone(s.Former)
+	s.Forces = slices.Clone(s.Forces)
 }
 
 func copyOf[T any](p *T) *T {
@@ -157,5 +195,5 @@ func copyOf[T any](p *T) *T {
 	return &v
 }
 
-// Open reports whether an entry belongs on the list of open intents.
-func Open(e *request.Entry) bool { return e.Intent != nil || len(e.Suspect) > 0 }
+// Open reports whether an entry belongs on the list of unsettled requests.
+func Open(e *request.Entry) bool { return e.Unsettled() }
