@@ -50,11 +50,16 @@ type Tx struct {
 	// Link and Unlink change the names under which Lookup finds it. Linking a name that leads to another request moves it;
 	// unlinking a name that leads elsewhere does nothing.
 	Link, Unlink []Link
-	// Owe lists the holders that should have Entry.Version from now on. One that is not a holder yet becomes one. A delivery
-	// that is parked, waiting, delivered or cancelled becomes pending and due at once, with its attempts kept while it has not
-	// succeeded; one in flight stays in flight and is due again when it is settled.
+	// Owe lists the holders that should have Entry.Version from now on. One that is not a holder yet becomes one; the terms of the
+	// debt replace those under which the site held the request. A delivery that is parked, waiting, delivered or cancelled becomes
+	// pending and due at once, with its attempts kept while it has not succeeded; one in flight stays in flight and is due again
+	// when it is settled.
+	//
+	// A debt whose Due is after Now is held: the delivery is waiting until then, for the cause Held, and its age counts from then.
+	// A later debt never postpones an earlier one. So a delivery that is pending or waiting and would be tried before that keeps
+	// its state, Due and Since, and one in flight becomes what Settlement says.
 	Owe []request.Debt
-	// Now stamps the deliveries owed (Since, Due).
+	// Now stamps the deliveries owed (Since, Due), and tells which of them are held.
 	Now time.Time
 	// Drop lists the holders to be removed.
 	Drop []request.Site
@@ -71,7 +76,7 @@ type Claim struct {
 	Not []string
 }
 
-// Held is the cause of a delivery that waits until the time named in its debt.
+// Held is the cause of a delivery that waits until the time that its debt names.
 const Held = "held until its time"
 
 // Claimed is one leased delivery with the newest state of its request.
@@ -87,7 +92,13 @@ type Claimed struct {
 // if Acked is what is Owed and nobody has it in flight.
 //
 // Acked never goes back. When the delivery now owes a newer version than the one claimed (Owed), and Acked is not that
-// version, the delivery is pending and due at once, whatever State says: the attempt is superseded.
+// version, or when it is to be made in another mode than the one claimed, the attempt is superseded: the delivery is pending and
+// due at once, whatever State says. If all that was owed since the claim is held, it waits until the first of these times instead,
+// unless what was claimed has not arrived and State and Due say that it is tried again before that.
+//
+// A holder that is not linked (request.Remove, request.Independent) has done its part when a claim of it is settled as Delivered
+// and what is Owed is Acked: then it is no holder any more. A confirmation from outside is not enough, since it may speak of the
+// time before.
 //
 // Under the token [Operator] it is a person's word: it holds whoever has the delivery in flight, and only State, Due, Cause and
 // Attempts are taken over, unless the delivery owes another version than Owed by now.
@@ -122,7 +133,8 @@ type Filter struct {
 type Backlog struct {
 	Site                               request.Site
 	Pending, InFlight, Waiting, Parked int
-	Oldest                             time.Time // Since of the oldest delivery that is none of parked, delivered, cancelled
+	// Oldest is the Since of the oldest delivery that is none of parked, delivered, cancelled, nor held until a time to come.
+	Oldest time.Time
 }
 
 // Ledger reads and changes entries.

@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Cache bounds the memory for entries and names read lately, in bytes; 0 is 16 MiB.
 	Cache int64
-	// Now tells the time for the expiry of keys and operations; nil is time.Now.
+	// Now tells the time for the expiry of keys and operations, and for what is behind and not only held; nil is time.Now.
 	Now func() time.Time
 }
 
@@ -50,7 +50,7 @@ type Store struct {
 	stamps  [1024]uint32 // counts publications, by hash of the id or name; see fill
 	seed    maphash.Seed
 	due     index
-	open    map[request.ID]int // open intents and their slots
+	open    map[request.ID]int // unsettled requests and their slots
 	slots   slots
 	highest request.ID // no request has an id above it
 	tokens  uint64

@@ -12,6 +12,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/merge"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
 )
 
@@ -101,6 +102,7 @@ type change struct {
 	holders  bool    // the holders are written or removed
 	openSlot int     // the slot taken by this group, 0 for none
 	ends     map[request.Site]bool
+	owed     map[request.Site]time.Time // when what is owed anew may be delivered
 	old      []request.Delivery
 }
 
@@ -232,6 +234,17 @@ func (c *change) end(site request.Site) {
 	c.ends[site] = true
 }
 
+// owe notes a debt for the lease that there may be when the group is published.
+func (c *change) owe(debt request.Debt, now time.Time) {
+	if c.owed == nil {
+		c.owed = make(map[request.Site]time.Time)
+	}
+	at, _ := merge.DueAt(debt, now)
+	l := merge.Lease{Next: c.owed[debt.Site]}
+	l.Owed(at)
+	c.owed[debt.Site] = l.Next
+}
+
 // publish shows the changes to everyone, or takes back what the group had set aside.
 func (g *group) publish(done bool) {
 	s := g.s
@@ -281,13 +294,19 @@ func (s *Store) publishRecord(c *change) {
 	for i := range c.old {
 		if c.now == nil {
 			s.due.remove(c.old[i].Site, c.id)
-		} else if _, still := holderAt(c.now.holders, c.old[i].Site); !still {
+		} else if _, still := merge.Find(c.now.holders, c.old[i].Site); !still {
 			s.due.remove(c.old[i].Site, c.id)
 		}
 	}
-	if c.now != nil {
-		for i := range c.now.holders {
-			s.due.put(&c.now.holders[i], c.ends[c.now.holders[i].Site])
+	if c.now == nil {
+		return
+	}
+	for i := range c.now.holders {
+		s.due.put(&c.now.holders[i], c.ends[c.now.holders[i].Site])
+	}
+	for site, at := range c.owed {
+		if it := s.due.find(site, c.id); it != nil && it.lease != nil {
+			it.lease.Owed(at)
 		}
 	}
 }

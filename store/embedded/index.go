@@ -2,18 +2,21 @@ package embedded
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store/internal/merge"
 )
 
 // index knows every delivery that is not delivered, by site. It is rebuilt from the holders' rows when the store is opened.
 type index map[request.Site]*lane
 
-// lane is what one site is owed.
+// lane is what one site is owed: all of it by request, and what may be claimed in a line for each pool. A line stays when it is
+// empty: there are as many as a network has pools.
 type lane struct {
 	items map[request.ID]*item
-	line  line
+	lines map[string]*line
 }
 
 // item is one delivery that is not delivered. Times are nanoseconds, so that a long backlog stays small.
@@ -21,9 +24,10 @@ type item struct {
 	id         request.ID
 	state      request.State // as stored: never in flight
 	due, since int64
-	lease      *held
-	busy       bool // a settlement is being flushed; nobody may claim it meanwhile
-	pos        int  // in the line, -1 when it is in none
+	lease      *merge.Lease
+	busy       bool  // a settlement is being flushed; nobody may claim it meanwhile
+	line       *line // that of its pool
+	pos        int   // in the line, -1 when it is not there
 }
 
 func nanos(t time.Time) int64 {
@@ -36,7 +40,7 @@ func nanos(t time.Time) int64 {
 // key is when the item may be claimed.
 func (it *item) key() int64 {
 	if it.lease != nil {
-		return nanos(it.lease.until)
+		return nanos(it.lease.Until)
 	}
 	return it.due
 }
@@ -64,7 +68,7 @@ func (x index) put(d *request.Delivery, ends bool) {
 	}
 	l := x[d.Site]
 	if l == nil {
-		l = &lane{items: make(map[request.ID]*item)}
+		l = &lane{items: make(map[request.ID]*item), lines: make(map[string]*line)}
 		x[d.Site] = l
 	}
 	it := l.items[d.Request]
@@ -76,7 +80,21 @@ func (x index) put(d *request.Delivery, ends bool) {
 	if ends {
 		it.lease = nil
 	}
-	l.place(it)
+	if it.line == nil || it.line.pool != d.Pool {
+		it.leave()
+		it.line = l.pool(d.Pool)
+	}
+	it.place()
+}
+
+// pool is the line of a pool.
+func (l *lane) pool(name string) *line {
+	at := l.lines[name]
+	if at == nil {
+		at = &line{pool: name}
+		l.lines[name] = at
+	}
+	return at
 }
 
 func (x index) remove(site request.Site, id request.ID) {
@@ -86,71 +104,100 @@ func (x index) remove(site request.Site, id request.ID) {
 	}
 	if it := l.items[id]; it != nil {
 		delete(l.items, id)
-		if it.pos >= 0 {
-			heap.Remove(&l.line, it.pos)
-		}
+		it.leave()
 	}
 	if len(l.items) == 0 {
 		delete(x, site)
 	}
 }
 
-// place puts the item where it belongs in the line, or takes it out.
-func (l *lane) place(it *item) {
+// place puts the item where it belongs in its line, or takes it out.
+func (it *item) place() {
 	claimable := it.lease != nil || it.state == request.Pending || it.state == request.Waiting
 	switch {
 	case claimable && it.pos < 0:
-		heap.Push(&l.line, it)
+		heap.Push(it.line, it)
 	case claimable:
-		heap.Fix(&l.line, it.pos)
-	case it.pos >= 0:
-		heap.Remove(&l.line, it.pos)
+		heap.Fix(it.line, it.pos)
+	default:
+		it.leave()
 	}
 }
 
-// take leases up to limit items that are due, oldest first.
-func (l *lane) take(now time.Time, limit int, lease func() *held) []*item {
+// leave takes the item out of its line.
+func (it *item) leave() {
+	if it.pos >= 0 {
+		heap.Remove(it.line, it.pos)
+	}
+}
+
+// take leases up to limit items that are due, oldest first over all pools but those in not.
+func (l *lane) take(now time.Time, limit int, not []string, lease func() *merge.Lease) []*item {
 	var out, aside []*item
-	for at := nanos(now); len(out) < limit && len(l.line) > 0 && l.line[0].key() <= at; {
-		it := heap.Pop(&l.line).(*item)
+	for at := nanos(now); len(out) < limit; {
+		it := l.first(not)
+		if it == nil || it.key() > at {
+			break
+		}
+		heap.Pop(it.line)
 		if it.busy {
 			aside = append(aside, it)
-			continue
+		} else {
+			out = append(out, it)
 		}
-		out = append(out, it)
 	}
 	for _, it := range out {
 		it.lease = lease()
-		heap.Push(&l.line, it)
+		it.place()
 	}
 	for _, it := range aside {
-		heap.Push(&l.line, it)
+		it.place()
 	}
 	return out
 }
 
-// line is a heap of items, the one to be claimed first on top.
-type line []*item
-
-func (l line) Len() int { return len(l) }
-func (l line) Less(i, j int) bool {
-	a, b := l[i].key(), l[j].key()
-	return a < b || a == b && l[i].id < l[j].id
+// first is the item to be claimed first, nil for none. There are few pools, so that looking at each is cheap.
+func (l *lane) first(not []string) *item {
+	var first *item
+	for name, line := range l.lines {
+		if len(line.items) == 0 || slices.Contains(not, name) {
+			continue
+		}
+		if it := line.items[0]; first == nil || it.before(first) {
+			first = it
+		}
+	}
+	return first
 }
-func (l line) Swap(i, j int) {
-	l[i], l[j] = l[j], l[i]
-	l[i].pos, l[j].pos = i, j
+
+// before orders items by when they may be claimed.
+func (it *item) before(other *item) bool {
+	a, b := it.key(), other.key()
+	return a < b || a == b && it.id < other.id
+}
+
+// line is what one pool may claim for a site: a heap, the item to be claimed first on top.
+type line struct {
+	pool  string
+	items []*item
+}
+
+func (l *line) Len() int           { return len(l.items) }
+func (l *line) Less(i, j int) bool { return l.items[i].before(l.items[j]) }
+func (l *line) Swap(i, j int) {
+	l.items[i], l.items[j] = l.items[j], l.items[i]
+	l.items[i].pos, l.items[j].pos = i, j
 }
 func (l *line) Push(x any) {
 	it := x.(*item)
-	it.pos = len(*l)
-	*l = append(*l, it)
+	it.pos = len(l.items)
+	l.items = append(l.items, it)
 }
 func (l *line) Pop() any {
-	old := *l
-	it := old[len(old)-1]
-	old[len(old)-1] = nil
-	*l = old[:len(old)-1]
+	n := len(l.items) - 1
+	it := l.items[n]
+	l.items[n] = nil
+	l.items = l.items[:n]
 	it.pos = -1
 	return it
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/merge"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
 )
 
@@ -157,7 +158,10 @@ func (g *group) commit(tx *store.Tx, value []byte) (uint64, error) {
 	}
 	if len(tx.Owe) > 0 || len(tx.Drop) > 0 {
 		c.holders = true
-		holders = mergeHolders(holders, tx)
+		holders = merge.Holders(holders, tx)
+		for _, debt := range tx.Owe {
+			c.owe(debt, tx.Now)
+		}
 		for _, site := range tx.Drop {
 			c.end(site)
 		}
@@ -185,7 +189,7 @@ func (g *group) unlinks(tx *store.Tx) (names []string, err error) {
 	return names, nil
 }
 
-// mark takes a slot for an intent that opens.
+// mark takes a slot for a request that becomes unsettled.
 func (g *group) mark(c *change) {
 	if !rows.Open(&c.now.entry) || c.openSlot != 0 {
 		return

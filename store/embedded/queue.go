@@ -10,6 +10,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/merge"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
 )
 
@@ -35,14 +36,15 @@ func (s *Store) Claim(_ context.Context, c store.Claim) ([]store.Claimed, error)
 	defer s.mu.Unlock()
 	for i, t := range taken {
 		it := s.due.find(c.Site, t.id)
-		if records[i] == nil || it == nil || it.lease == nil || it.lease.token != t.token {
+		if records[i] == nil || it == nil || it.lease == nil || it.lease.Token != t.token {
 			continue // settled by a person or removed in this moment
 		}
-		h, holds := holderAt(records[i].holders, c.Site)
+		h, holds := merge.Find(records[i].holders, c.Site)
 		if !holds {
 			continue
 		}
 		d := records[i].holders[h]
+		it.lease.Kind = merge.Kind(d.Terms)
 		d.State = request.InFlight
 		out = append(out, store.Claimed{Delivery: d, Entry: rows.Clone(records[i].entry), Token: t.token})
 	}
@@ -63,13 +65,13 @@ func (s *Store) lease(c store.Claim) []leased {
 		return nil
 	}
 	until := c.Now.Add(c.Lease)
-	items := l.take(c.Now, c.Limit, func() *held {
+	items := l.take(c.Now, c.Limit, c.Not, func() *merge.Lease {
 		s.tokens++
-		return &held{token: s.boot + "-" + strconv.FormatUint(s.tokens, 36), until: until}
+		return &merge.Lease{Token: s.boot + "-" + strconv.FormatUint(s.tokens, 36), Until: until}
 	})
 	out := make([]leased, len(items))
 	for i, it := range items {
-		out[i] = leased{it.id, it.lease.token}
+		out[i] = leased{it.id, it.lease.Token}
 	}
 	return out
 }
@@ -79,9 +81,9 @@ func (s *Store) unlease(site request.Site, taken []leased) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range taken {
-		if it := s.due.find(site, t.id); it != nil && it.lease != nil && it.lease.token == t.token {
+		if it := s.due.find(site, t.id); it != nil && it.lease != nil && it.lease.Token == t.token {
 			it.lease = nil
-			s.due[site].place(it)
+			it.place()
 		}
 	}
 }
@@ -129,7 +131,7 @@ func (g *group) settle(list []store.Settlement) error {
 		if c.now == nil {
 			continue
 		}
-		if h, holds := holderAt(c.now.holders, list[i].Site); holds {
+		if h, holds := merge.Find(c.now.holders, list[i].Site); holds {
 			g.settleOne(c, h, &list[i])
 		}
 	}
@@ -139,25 +141,32 @@ func (g *group) settle(list []store.Settlement) error {
 func (g *group) settleOne(c *change, h int, x *store.Settlement) {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	var l held
+	var l merge.Lease
 	it := g.s.due.find(x.Site, c.id)
 	if it != nil && it.lease != nil && !c.ends[x.Site] {
 		l = *it.lease
+		if at, anew := c.owed[x.Site]; anew {
+			l.Owed(at)
+		}
 	}
-	d, changed, ends := settle(c.now.holders[h], l, *x)
-	if !changed {
+	d, did := merge.Settle(c.now.holders[h], l, *x)
+	if !did.Changed {
 		return
 	}
 	if it != nil && !it.busy {
 		it.busy = true
 		g.busy = append(g.busy, it)
 	}
-	if ends {
+	if did.Ends {
 		c.end(x.Site)
 	}
 	next := *c.now
-	next.holders = slices.Clone(next.holders)
-	next.holders[h] = d
+	if did.Gone {
+		next.holders = merge.Without(next.holders, h)
+	} else {
+		next.holders = slices.Clone(next.holders)
+		next.holders[h] = d
+	}
 	c.now, c.holders = &next, true
 }
 
@@ -276,11 +285,12 @@ func (s *Store) Backlog(context.Context) ([]store.Backlog, error) {
 	if err := s.alive(); err != nil {
 		return nil, err
 	}
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []store.Backlog
 	for site, l := range s.due {
-		if b := l.count(site); b.Pending+b.InFlight+b.Waiting+b.Parked > 0 {
+		if b := l.count(site, now); b.Pending+b.InFlight+b.Waiting+b.Parked > 0 {
 			out = append(out, b)
 		}
 	}
@@ -288,9 +298,9 @@ func (s *Store) Backlog(context.Context) ([]store.Backlog, error) {
 	return out, nil
 }
 
-func (l *lane) count(site request.Site) store.Backlog {
+func (l *lane) count(site request.Site, now time.Time) store.Backlog {
 	b := store.Backlog{Site: site}
-	oldest := int64(0)
+	oldest, at := int64(0), nanos(now)
 	for _, it := range l.items {
 		switch it.shown() {
 		case request.Pending:
@@ -305,7 +315,7 @@ func (l *lane) count(site request.Site) store.Backlog {
 		default:
 			continue
 		}
-		if it.since != 0 && (oldest == 0 || it.since < oldest) {
+		if it.since != 0 && it.since <= at && (oldest == 0 || it.since < oldest) {
 			oldest = it.since
 		}
 	}

@@ -44,7 +44,10 @@ type machine struct {
 	seq    int
 }
 
-var sites = []request.Site{austin, chicago, rome}
+var (
+	sites = []request.Site{austin, chicago, rome}
+	pools = []string{"", "slow", "a:b\n<é>"}
+)
 
 func (h *machine) request(t *rapid.T) request.ID {
 	return request.ID(fmt.Sprintf("01K%010d%013d", h.number, rapid.IntRange(1, 6).Draw(t, "request")))
@@ -60,11 +63,19 @@ func (h *machine) commit(t *rapid.T) {
 	h.seq++
 	e := entry(1, h.seq)
 	e.ID = h.request(t)
-	if rapid.Bool().Draw(t, "intent") {
+	switch rapid.IntRange(0, 5).Draw(t, "unsettled") {
+	case 0, 1:
 		e.Intent = &request.Intent{Kind: request.Update, Op: fmt.Sprint(h.seq)}
+	case 2:
+		e.Plan = &request.Plan{To: chicago, Keep: []request.Site{austin}, Since: h.now}
+	case 3:
+		e.Queue = []request.Queued{{Op: "q", Fields: e.Fields, At: h.now}, {Op: "r", Pre: e.Fields, At: h.now}}
 	}
 	tx := store.Tx{Entry: e, Now: h.now}
 	if r := h.m.rows[e.ID]; r != nil {
+		if rapid.IntRange(0, 2).Draw(t, "reminder") == 0 {
+			tx.Entry.Version = r.entry.Version
+		}
 		tx.Rev = r.rev
 		tx.Forget = rapid.IntRange(0, 9).Draw(t, "forget") == 0
 	}
@@ -78,7 +89,7 @@ func (h *machine) commit(t *rapid.T) {
 		tx.Unlink = append(tx.Unlink, h.link(t))
 	}
 	for _, site := range rapid.SliceOfDistinct(rapid.SampledFrom(sites), rapid.ID[request.Site]).Draw(t, "owe") {
-		tx.Owe = append(tx.Owe, request.Debt{Site: site, Terms: request.Terms{Mode: rapid.SampledFrom([]string{"", "data"}).Draw(t, "mode"), Route: fmt.Sprint(h.seq)}})
+		tx.Owe = append(tx.Owe, h.debt(t, site))
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "drops") / 3 {
 		tx.Drop = append(tx.Drop, h.site(t))
@@ -104,6 +115,21 @@ func (h *machine) commit(t *rapid.T) {
 	h.m.apply(tx, rev)
 }
 
+// debt draws terms and, now and then, a time until which the delivery is held: one of this history, or one that never comes.
+func (h *machine) debt(t *rapid.T, site request.Site) request.Debt {
+	d := request.Debt{Site: site, Terms: request.Terms{Route: fmt.Sprint(h.seq),
+		Mode:   rapid.SampledFrom([]string{"", "data", request.Remove, request.Independent}).Draw(t, "mode"),
+		Pool:   rapid.SampledFrom(pools).Draw(t, "pool"),
+		Update: rapid.SampledFrom([]string{"", "0 6 * * \"<é\""}).Draw(t, "update")}}
+	switch rapid.IntRange(0, 4).Draw(t, "held") {
+	case 0, 1:
+		d.Due = h.now.Add(time.Duration(rapid.IntRange(-1, 6).Draw(t, "until")) * time.Second)
+	case 2:
+		d.Due = farAway
+	}
+	return d
+}
+
 // linkOf is the inverse of linkKey for the links of a history.
 func (h *machine) linkOf(key string) store.Link {
 	for _, site := range sites {
@@ -118,13 +144,14 @@ func (h *machine) linkOf(key string) store.Link {
 
 // claim checks a claim against what the model says is due; among equally old ones the store may choose.
 func (h *machine) claim(t *rapid.T) {
-	h.take(t, h.site(t), rapid.IntRange(1, 8).Draw(t, "limit"))
+	not := rapid.SliceOfDistinct(rapid.SampledFrom(pools), rapid.ID[string]).Draw(t, "not")
+	h.take(t, h.site(t), rapid.IntRange(1, 8).Draw(t, "limit"), not)
 }
 
-func (h *machine) take(t *rapid.T, site request.Site, limit int) {
-	due := h.m.due(site, h.now)
+func (h *machine) take(t *rapid.T, site request.Site, limit int, not []string) {
+	due := h.m.due(site, h.now, not)
 	lease := time.Duration(rapid.IntRange(1, 5).Draw(t, "lease")) * time.Second
-	list, err := h.s.Claim(context.Background(), store.Claim{Site: site, Now: h.now, Limit: limit, Lease: lease})
+	list, err := h.s.Claim(context.Background(), store.Claim{Site: site, Now: h.now, Limit: limit, Lease: lease, Not: not})
 	if err != nil {
 		t.Fatalf("claim: %v", err)
 	}
@@ -148,7 +175,7 @@ func (h *machine) take(t *rapid.T, site request.Site, limit int) {
 		if c.Token == "" || c.Token == d.token {
 			t.Fatalf("token %q after %q", c.Token, d.token)
 		}
-		d.token, d.until = c.Token, h.now.Add(lease)
+		d.lease(c.Token, h.now.Add(lease))
 		h.same(t, "claimed delivery", d.shown(), c.Delivery)
 		h.same(t, "claimed entry", r.entry, c.Entry)
 	}
@@ -241,13 +268,13 @@ func (h *machine) restart(t *rapid.T) {
 		if err != nil {
 			t.Fatalf("claim: %v", err)
 		}
-		due := h.m.due(site, h.now)
+		due := h.m.due(site, h.now, nil)
 		if len(list) != len(due) {
 			t.Fatalf("claimed %d after reopening, want %d", len(list), len(due))
 		}
 		for _, c := range list {
 			d := h.m.rows[c.Request].holders[site]
-			d.token, d.until = c.Token, h.now.Add(time.Second)
+			d.lease(c.Token, h.now.Add(time.Second))
 		}
 		h.claims = append(h.claims, list...)
 	}
@@ -285,7 +312,7 @@ func (h *machine) check(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("intents: %v", err)
 	}
-	h.same(t, "intents", h.m.ids(func(r *row) bool { return r.entry.Intent != nil }), intents)
+	h.same(t, "intents", h.m.ids(func(r *row) bool { return r.entry.Intent != nil || r.entry.Plan != nil || len(r.entry.Queue) > 0 }), intents)
 	for _, f := range []store.Filter{{}, {Site: chicago}, {State: request.Parked}, {State: request.InFlight, Site: rome}, {State: request.Delivered}} {
 		got, _, err := h.s.Deliveries(ctx, f)
 		if err != nil {

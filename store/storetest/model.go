@@ -27,6 +27,32 @@ type debtor struct {
 	request.Delivery
 	token string
 	until time.Time
+	claim claimed
+}
+
+// claimed is what a lease was given for, and when what is owed since then may be delivered: all of its times.
+type claimed struct {
+	linked bool
+	mode   string
+	since  []time.Time
+}
+
+// lease notes that the delivery was handed out.
+func (d *debtor) lease(token string, until time.Time) {
+	d.token, d.until, d.claim = token, until, claimed{linked: d.Linked(), mode: d.Mode}
+}
+
+// sameKind tells whether what is owed is of the kind that was handed out.
+func (d *debtor) sameKind() bool {
+	return d.claim.linked == d.Linked() && (d.claim.linked || d.claim.mode == d.Mode)
+}
+
+// next is the first time at which what is owed since the claim may be delivered.
+func (d *debtor) next() time.Time {
+	if len(d.claim.since) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(d.claim.since, time.Time.Compare)
 }
 
 func newModel() *model {
@@ -70,27 +96,55 @@ func (m *model) apply(tx store.Tx, rev uint64) {
 	for _, debt := range tx.Owe {
 		d := r.holders[debt.Site]
 		if d == nil {
-			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered, Terms: debt.Terms}}
+			d = &debtor{Delivery: request.Delivery{Request: id, Site: debt.Site, State: request.Delivered}}
 			r.holders[debt.Site] = d
 		}
-		d.remind(tx)
+		d.Terms, d.Owed = debt.Terms, tx.Entry.Version
+		if debt.Due.After(tx.Now) {
+			d.hold(debt.Due)
+		} else {
+			d.remind(tx.Now)
+		}
 	}
 	for _, site := range tx.Drop {
 		delete(r.holders, site)
 	}
 }
 
-func (d *debtor) remind(tx store.Tx) {
+// remind makes the delivery due at once.
+func (d *debtor) remind(now time.Time) {
+	d.claim.since = append(d.claim.since, now)
 	if d.State == request.Delivered {
-		d.Since, d.Attempts, d.Cause = tx.Now, 0, ""
+		d.Attempts, d.Cause = 0, ""
 	}
-	if d.State == request.Cancelled {
-		d.Since = tx.Now
+	if d.State == request.Delivered || d.State == request.Cancelled || d.Since.After(now) {
+		d.Since = now
 	}
-	if d.State != request.Pending || d.Due.After(tx.Now) {
-		d.Due = tx.Now
+	if d.State != request.Pending || d.Due.After(now) {
+		d.Due = now
 	}
-	d.State, d.Owed = request.Pending, tx.Entry.Version
+	if d.State = request.Pending; d.Cause == store.Held {
+		d.Cause = ""
+	}
+}
+
+// hold makes the delivery wait until a time to come, unless it would be tried before that.
+func (d *debtor) hold(until time.Time) {
+	d.claim.since = append(d.claim.since, until)
+	if trying := d.State == request.Pending || d.State == request.Waiting; trying {
+		if !d.Due.After(until) {
+			return
+		}
+		if d.Since.After(until) {
+			d.Since = until
+		}
+	} else {
+		d.Since = until
+	}
+	if d.State == request.Delivered {
+		d.Attempts = 0
+	}
+	d.State, d.Due, d.Cause = request.Waiting, until, store.Held
 }
 
 // dueAt is when a delivery may be claimed; false for never.
@@ -101,11 +155,11 @@ func (d *debtor) dueAt() (time.Time, bool) {
 	return d.Due, d.State == request.Pending || d.State == request.Waiting
 }
 
-// due lists what may be claimed for a site, oldest first.
-func (m *model) due(site request.Site, now time.Time) []*debtor {
+// due lists what may be claimed for a site, oldest first, but for the pools in not.
+func (m *model) due(site request.Site, now time.Time, not []string) []*debtor {
 	var out []*debtor
 	for _, r := range m.rows {
-		if d := r.holders[site]; d != nil {
+		if d := r.holders[site]; d != nil && !slices.Contains(not, d.Pool) {
 			if at, ever := d.dueAt(); ever && !at.After(now) {
 				out = append(out, d)
 			}
@@ -134,27 +188,40 @@ func (m *model) settle(x store.Settlement) {
 		}
 	case x.Token == "":
 		d.confirm(x)
-		if x.Acked == d.Owed && (d.token == "" || !d.until.After(x.Now)) {
+		if x.Acked == d.Owed && d.Linked() && (d.token == "" || !d.until.After(x.Now)) {
 			d.State, d.Attempts, d.Cause, d.token = request.Delivered, 0, "", ""
 		}
 	case x.Token == d.token:
 		d.confirm(x)
 		said()
-		if d.Owed.After(x.Owed) && x.Acked != d.Owed {
-			d.supersede(x)
-		}
 		d.token = ""
+		newer := d.Owed.After(x.Owed)
+		switch {
+		case newer && d.Linked() && x.Acked == d.Owed:
+		case newer || !d.sameKind():
+			d.supersede(x)
+		case !d.Linked() && x.State == request.Delivered && d.Acked == d.Owed:
+			delete(r.holders, x.Site)
+		}
 	}
 }
 
-// supersede is what becomes of a delivery that owes a newer version than the attempt that ended was about.
+// supersede is what becomes of a delivery that owes something else than the attempt that ended was about.
 func (d *debtor) supersede(x store.Settlement) {
-	if d.Acked == d.Owed {
+	if d.Owed.After(x.Owed) && d.Linked() && d.Acked == d.Owed {
 		d.State, d.Due, d.Cause, d.Attempts = request.Delivered, x.Due, "", 0
 		return
 	}
+	arrived, next := x.Acked == x.Owed, d.next()
+	if next.After(x.Now) {
+		tried := (x.State == request.Pending || x.State == request.Waiting) && !arrived && !x.Due.After(next)
+		if !tried {
+			d.State, d.Due, d.Since, d.Cause = request.Waiting, next, next, store.Held
+		}
+		return
+	}
 	d.State, d.Due = request.Pending, x.Now
-	if x.Acked == x.Owed {
+	if arrived {
 		d.Since = x.Now
 	}
 }
@@ -235,7 +302,7 @@ func (m *model) backlog() []store.Backlog {
 		case request.Parked:
 			b.Parked++
 		}
-		if d.State != request.Parked && d.State != request.Cancelled && (b.Oldest.IsZero() || d.Since.Before(b.Oldest)) {
+		if d.State != request.Parked && d.State != request.Cancelled && d.Since.Before(farAway) && (b.Oldest.IsZero() || d.Since.Before(b.Oldest)) {
 			b.Oldest = d.Since
 		}
 	}

@@ -67,8 +67,12 @@ const (
 	austin  request.Site = "austin"
 )
 
-// start is when the tests begin; stores are told the time and never look at a clock, but for the expiry of notes.
-var start = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+// start is when the tests begin; stores are told the time and look at a clock only for the expiry of notes and the age of a
+// backlog. By any clock start is long ago and farAway is still to come.
+var (
+	start   = time.Date(2001, 11, 23, 9, 0, 0, 0, time.UTC)
+	farAway = time.Date(2201, 11, 23, 9, 0, 0, 0, time.UTC)
+)
 
 func at(d time.Duration) time.Time { return start.Add(d) }
 

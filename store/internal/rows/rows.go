@@ -16,8 +16,12 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// formatEntry is the first byte of an entry: sets of fields, each with its length before it, then JSON for the rest.
-const formatEntry = 1
+// formatEntry is the first byte of an entry: the number of sets of fields, the sets, each with its length before it, then JSON for
+// the rest. In formatFour there were always four and no number.
+const (
+	formatEntry = 2
+	formatFour  = 1
+)
 
 // ErrDamaged says that bytes read back are not those that were written.
 var ErrDamaged = errors.New("stored value is damaged")
@@ -44,21 +48,12 @@ func Unseal(b []byte, key string) ([]byte, error) {
 
 // AppendEntry appends e to dst. It fails only on values that have no JSON form, such as a time in the year 10000.
 func AppendEntry(dst []byte, e *request.Entry) ([]byte, error) {
-	dst = append(dst, formatEntry)
-	bare := *e
+	bare := apart(e)
 	sets := fieldSets(&bare)
+	dst = binary.AppendUvarint(append(dst, formatEntry), uint64(len(sets)))
 	for _, f := range sets {
 		dst = appendFields(dst, *f)
-	}
-	if bare.Intent != nil {
-		in := *bare.Intent
-		in.Fields, in.Pre = nil, nil
-		if in.Snapshot != nil {
-			snap := *in.Snapshot
-			snap.Fields = nil
-			in.Snapshot = &snap
-		}
-		bare.Intent = &in
+		*f = nil
 	}
 	rest, err := json.Marshal(&bare)
 	if err != nil {
@@ -69,23 +64,19 @@ func AppendEntry(dst []byte, e *request.Entry) ([]byte, error) {
 
 // DecodeEntry is the inverse of AppendEntry. The entry shares no memory with b.
 func DecodeEntry(b []byte) (request.Entry, error) {
-	if len(b) == 0 || b[0] != formatEntry {
-		return request.Entry{}, fmt.Errorf("%w: entry of an unknown format", ErrDamaged)
-	}
-	b = b[1:]
-	var raw [4][]byte
-	for i := range raw {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return request.Entry{}, fmt.Errorf("%w: entry is cut off", ErrDamaged)
-		}
-		raw[i], b = b[size:size+int(n)], b[size+int(n):]
+	raw, b, err := cutSets(b)
+	if err != nil {
+		return request.Entry{}, err
 	}
 	var e request.Entry
 	if err := json.Unmarshal(b, &e); err != nil {
 		return request.Entry{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	for i, f := range fieldSets(&e) {
+	sets := fieldSets(&e)
+	if len(sets) != len(raw) {
+		return request.Entry{}, fmt.Errorf("%w: entry with %d sets of fields, want %d", ErrDamaged, len(raw), len(sets))
+	}
+	for i, f := range sets {
 		if len(raw[i]) == 0 {
 			continue
 		}
@@ -98,14 +89,61 @@ func DecodeEntry(b []byte) (request.Entry, error) {
 	return e, nil
 }
 
-// fieldSets lists where an entry holds canonical fields, always four; those of an absent intent lead to nowhere.
-func fieldSets(e *request.Entry) [4]*request.Fields {
-	sets := [4]*request.Fields{&e.Fields, new(request.Fields), new(request.Fields), new(request.Fields)}
-	if e.Intent != nil {
-		sets[1], sets[2] = &e.Intent.Fields, &e.Intent.Pre
-		if e.Intent.Snapshot != nil {
-			sets[3] = &e.Intent.Snapshot.Fields
+// cutSets cuts the sets of fields from the front of an entry and returns what follows them.
+func cutSets(b []byte) (raw [][]byte, rest []byte, err error) {
+	cut := fmt.Errorf("%w: entry is cut off", ErrDamaged)
+	if len(b) == 0 {
+		return nil, nil, cut
+	}
+	format, b := b[0], b[1:]
+	n, size := uint64(4), 0
+	switch format {
+	case formatFour:
+	case formatEntry:
+		if n, size = binary.Uvarint(b); size <= 0 || n > uint64(len(b)) { // a set takes a byte at least
+			return nil, nil, cut
 		}
+		b = b[size:]
+	default:
+		return nil, nil, fmt.Errorf("%w: entry of an unknown format", ErrDamaged)
+	}
+	raw = make([][]byte, n)
+	for i := range raw {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > uint64(len(b)-size) {
+			return nil, nil, cut
+		}
+		raw[i], b = b[size:size+int(n)], b[size+int(n):]
+	}
+	return raw, b, nil
+}
+
+// apart copies e and what leads to its fields, so that these can be taken out of the copy.
+func apart(e *request.Entry) request.Entry {
+	bare := *e
+	bare.Queue = slices.Clone(e.Queue)
+	if bare.Intent = copyOf(e.Intent); bare.Intent != nil {
+		bare.Intent.Snapshot = copyOf(e.Intent.Snapshot)
+		bare.Intent.Accept = copyOf(e.Intent.Accept)
+	}
+	return bare
+}
+
+// fieldSets lists where an entry holds canonical fields. There are four at least, those of formatFour; where these belong to an
+// intent that is absent, they lead to nowhere.
+func fieldSets(e *request.Entry) []*request.Fields {
+	sets := []*request.Fields{&e.Fields, new(request.Fields), new(request.Fields), new(request.Fields)}
+	if in := e.Intent; in != nil {
+		sets[1], sets[2] = &in.Fields, &in.Pre
+		if in.Snapshot != nil {
+			sets[3] = &in.Snapshot.Fields
+		}
+		if in.Accept != nil {
+			sets = append(sets, &in.Accept.Snapshot.Fields)
+		}
+	}
+	for i := range e.Queue {
+		sets = append(sets, &e.Queue[i].Fields, &e.Queue[i].Pre)
 	}
 	return sets
 }
@@ -130,6 +168,7 @@ func Clone(e request.Entry) request.Entry {
 	e.Suspect = slices.Clone(e.Suspect)
 	e.Ops = slices.Clone(e.Ops)
 	e.Former = slices.Clone(e.Former)
+	e.Holders = slices.Clone(e.Holders)
 	e.Path = slices.Clone(e.Path)
 	e.Routes = slices.Clone(e.Routes)
 	e.Forces = slices.Clone(e.Forces)
