@@ -76,6 +76,6 @@ func (e *Entry) Snapshot() Snapshot {
 	}
 	return Snapshot{
 		ID: e.ID, Collection: e.Collection, Version: e.Version, Deleted: e.Role == Tombstone, Owner: e.Owner,
-		Origin: e.Origin, EnteredBy: e.EnteredBy, Locals: locals, Ops: e.Ops, Former: e.Former, Forces: e.Forces, Fields: e.Fields, At: e.Updated,
+		Origin: e.Origin, EnteredBy: e.EnteredBy, Locals: locals, Ops: e.Ops, Former: e.Former, Forces: e.Forces, Holders: e.Holders, Fields: e.Fields, At: e.Updated,
 	}
 }

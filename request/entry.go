@@ -53,6 +53,8 @@ type Entry struct {
 	Grant    *Grant    `json:"grant,omitempty"`
 	Decision *Decision `json:"decision,omitempty"`
 	Former   []Tenure  `json:"former,omitempty"`
+	// Holders are the sites that hold the request, as far as known here.
+	Holders []Site `json:"holders,omitempty"`
 	// Path are the owners to which returns lead, the last one first. Routes are those that moved the request since a client last
 	// wrote, Hops how often they did.
 	Path   []Site   `json:"path,omitempty"`
@@ -139,6 +141,9 @@ const (
 	Refused Outcome = "refused" // by the upstream's own rules
 	InDoubt Outcome = "in-doubt"
 	Open    Outcome = "open" // still under way
+	// Kept: accepted at a copy, to be made at the owner when it can be reached. Clashed: it came late and the owner's values won.
+	Kept    Outcome = "queued"
+	Clashed Outcome = "conflict"
 )
 
 // Doubt is a question that only a person can answer.

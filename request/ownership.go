@@ -137,6 +137,8 @@ type Verdict struct {
 	Owner Site   `json:"owner,omitempty"`
 	Local string `json:"local,omitempty"`
 	Cause string `json:"cause,omitempty"`
+	// Final says that a Declined grant would be declined again: a person must look at it.
+	Final bool `json:"final,omitempty"`
 }
 
 // VerdictState is the word of a Verdict.
