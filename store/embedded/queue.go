@@ -94,7 +94,7 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 		return err
 	}
 	for i := range list {
-		if err := checkSettlement(&list[i]); err != nil {
+		if err := merge.Check(&list[i]); err != nil {
 			return err
 		}
 		if _, err := s.record(list[i].Request); err != nil {
@@ -105,18 +105,6 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 		return nil
 	}
 	return s.do(ctx, "store.Settle", func(g *group) error { return g.settle(list) })
-}
-
-func checkSettlement(x *store.Settlement) error {
-	switch x.State {
-	case request.Delivered, request.Pending, request.Waiting, request.Parked, request.Cancelled:
-		return nil
-	}
-	if x.Token == "" {
-		return nil
-	}
-	return &request.Error{Op: "store.Settle", Kind: request.Invalid, Request: x.Request,
-		Detail: "a delivery cannot be settled as " + strconv.Quote(string(x.State))}
 }
 
 // settle judges a batch. Reading comes first, so that a failure changes nothing.

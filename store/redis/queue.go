@@ -13,6 +13,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/store/internal/merge"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
 )
 
@@ -125,7 +126,7 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 	var args [partitions][]any
 	for i := range list {
 		x := &list[i]
-		if err := checkSettlement(x); err != nil {
+		if err := merge.Check(x); err != nil {
 			return err
 		}
 		p := s.together(partition(string(x.Request)))
@@ -143,18 +144,6 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 
 // mostSettled bounds how long one script keeps the server busy.
 const mostSettled = 100
-
-func checkSettlement(x *store.Settlement) error {
-	switch x.State {
-	case request.Delivered, request.Pending, request.Waiting, request.Parked, request.Cancelled:
-		return nil
-	}
-	if x.Token == "" {
-		return nil
-	}
-	return &request.Error{Op: "store.Settle", Kind: request.Invalid, Request: x.Request,
-		Detail: "a delivery cannot be settled as " + strconv.Quote(string(x.State))}
-}
 
 // counts reads how many deliveries each site has in each state.
 func (s *Store) counts(ctx context.Context, op string) (map[request.Site]map[request.State]int, error) {

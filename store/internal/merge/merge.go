@@ -6,6 +6,7 @@ package merge
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
@@ -82,6 +83,19 @@ func Owe(d request.Delivery, known bool, debt request.Debt, v request.Version, n
 		d.Cause = ""
 	}
 	return d
+}
+
+// Check refuses a settlement that leaves a delivery in a state in which none can be left: Kind Invalid.
+func Check(x *store.Settlement) error {
+	switch x.State {
+	case request.Delivered, request.Pending, request.Waiting, request.Parked, request.Cancelled:
+		return nil
+	}
+	if x.Token == "" {
+		return nil // says nothing of states
+	}
+	return &request.Error{Op: "store.Settle", Kind: request.Invalid, Request: x.Request,
+		Detail: "a delivery cannot be settled as " + strconv.Quote(string(x.State))}
 }
 
 // Result is what a settlement does to a delivery.
