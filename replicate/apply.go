@@ -1,11 +1,14 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
@@ -51,6 +54,11 @@ func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s reques
 			return taken{rec: rec, ack: retry(s, err.Error())}
 		}
 	}
+	if after, err := g.yieldTo(ctx, rec, s); err != nil {
+		return taken{rec: rec, ack: retry(s, err.Error())}
+	} else {
+		rec = after
+	}
 	e := rec.Entry
 	switch {
 	case s.Version.Epoch.Compare(e.Fence) < 0:
@@ -58,19 +66,52 @@ func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s reques
 			Cause: "this site follows epoch " + fmt.Sprint(e.Fence.Num) + " of " + string(e.Fence.Site)}}
 	case !s.Version.After(e.Version):
 		return taken{rec: rec, ack: delivered(e)}
-	case e.Role == request.Owner:
-		return taken{rec: rec, ack: parked(s, "this site owns the request in epoch "+fmt.Sprint(e.Version.Epoch.Num))}
-	case s.Deleted && e.Local == "" || s.Deleted && s.Keep:
-		return g.bury(ctx, rec, s)
+	case e.Role == request.Owner, e.Role == request.Granting, e.Role == request.Elect:
+		return taken{rec: rec, ack: parked(s, "this site is "+string(e.Role)+" of the request in epoch "+e.Fence.String())}
+	case s.Terms.Mode == request.Independent && (e.Local != "" || e.Apart != ""):
+		return g.record(ctx, rec, s, Landed{Local: cmp.Or(e.Apart, e.Local), Fields: s.Fields, Now: g.now()}) // one is enough
+	case (s.Deleted || s.Terms.Mode == request.Remove) && e.Local == "", s.Deleted && s.Keep:
+		return g.record(ctx, rec, s, Landed{Now: g.now()}) // there is nothing (more) to delete
+	case g.asItIs(c, e, s):
+		return g.record(ctx, rec, s, Landed{Local: e.Local, Fields: s.Fields, ETag: e.ETag, Now: g.now()})
 	}
-	return g.write(ctx, rec, c, s)
+	return g.write(ctx, rec, c, s, nil)
 }
 
-// bury records a deletion where there is nothing (more) to delete in the upstream, so that no late message makes it again.
-func (g *Engine) bury(ctx context.Context, rec store.Record, s request.Snapshot) taken {
-	rec, err := g.begin(ctx, rec, applying(rec, s))
+// yieldTo is what a snapshot of a later epoch means to a site that takes itself for the owner, or is about to give the request
+// away: its grant was accepted, or an operator made another site the owner.
+func (g *Engine) yieldTo(ctx context.Context, rec store.Record, s request.Snapshot) (store.Record, error) {
+	e := rec.Entry
+	from := s.Version.Epoch
+	switch {
+	case e.Role == request.Granting && from.Compare(e.Grant.Epoch) >= 0:
+		dctx, cancel := detached(ctx, storeTimeout)
+		defer cancel()
+		return g.step(dctx, rec, Yielded{Owner: s.Owner, Epoch: from, Drop: sitesOf(rec.Holders), Now: g.now()})
+	case (e.Role == request.Owner || e.Role == request.Elect) && from.Compare(e.Fence) > 0 && reigns(s.Forces, e.Version.Epoch):
+		g.Log.Warn("an operator made another site the owner; this one steps down", append(logRequest(e), zap.String("to", string(s.Owner)))...)
+		return g.step(ctx, rec, Deposed{Owner: s.Owner, Drop: sitesOf(rec.Holders), Now: g.now()})
+	}
+	return rec, nil
+}
+
+// asItIs reports whether a copy has the snapshot's fields already, so that only the ledger must learn of it. With stamps the record
+// itself tells the version.
+func (g *Engine) asItIs(c *profile.Collection, e request.Entry, s request.Snapshot) bool {
+	return e.Local != "" && !s.Deleted && s.Terms.Linked() && len(e.Suspect) == 0 && !c.Stamps() && !e.Version.IsZero() &&
+		len(profile.Diff(s.Fields, e.Fields)) == 0 && len(e.Fields.Missing(s.Fields)) == 0
+}
+
+// record takes a snapshot into the ledger, in one commit, where the upstream has nothing to be told.
+func (g *Engine) record(ctx context.Context, rec store.Record, s request.Snapshot, landed Landed) taken {
+	in := applying(rec, s)
+	in.Site, in.Sent = g.Self, g.now()
+	begun, err := Step(rec.Entry, Begun{in})
 	if err == nil {
-		rec, err = g.step(ctx, rec, Landed{Now: g.now()})
+		var tx store.Tx
+		if tx, err = Step(begun.Entry, landed); err == nil {
+			rec, err = g.commit(ctx, rec, tx)
+		}
 	}
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
@@ -85,13 +126,81 @@ func applying(rec store.Record, s request.Snapshot) request.Intent {
 	return in
 }
 
+// pair finds the record that is here already for a request by its business key (spec 5). Why is why the request cannot come here.
+func (g *Engine) pair(ctx context.Context, c *profile.Collection, s request.Snapshot) (local, why string, err error) {
+	if s.Terms.Match == "" || s.Terms.Duplicate == "create" {
+		return "", "", nil
+	}
+	fields := strings.Split(s.Terms.Match, ",")
+	call, ok, err := c.MatchCall(s.Fields, fields)
+	if err != nil {
+		return "", "", nil // without a key there is nothing to be paired
+	}
+	if !ok {
+		return "", "the API of " + string(g.Self) + " cannot be searched by " + s.Terms.Match, nil
+	}
+	ans, err := g.Upstream.Do(ctx, call, true)
+	if err == nil {
+		var hits []profile.Created
+		if hits, err = c.Matched(ans, s.Fields, fields); err == nil {
+			return g.mate(ctx, s, hits)
+		}
+	}
+	return "", "", &request.Error{Op: "replicate.pair", Kind: request.Unavailable, Request: s.ID, Err: err, Retry: time.Second,
+		Detail: "looking for a record with the same " + s.Terms.Match}
+}
+
+// mate chooses among the records that match: the first that is no other request's.
+func (g *Engine) mate(ctx context.Context, s request.Snapshot, hits []profile.Created) (local, why string, err error) {
+	for _, hit := range hits {
+		other, err := g.Ledger.Lookup(ctx, s.Collection, store.Link{Site: g.Self, Local: hit.Local})
+		if err == nil && other.Entry.ID == s.ID {
+			return hit.Local, "", nil
+		}
+		if s.Terms.Duplicate != "overwrite" {
+			return "", "record " + hit.Local + " at " + string(g.Self) + " has the same " + s.Terms.Match, nil
+		}
+		if err == nil {
+			return "", "record " + hit.Local + " at " + string(g.Self) + " has the same " + s.Terms.Match + " and is request " + string(other.Entry.ID), nil
+		}
+		return hit.Local, "", nil
+	}
+	return "", "", nil
+}
+
+// paired makes the record that is here already the copy, before it is written.
+func (g *Engine) paired(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (store.Record, error) {
+	if rec.Entry.Local != "" || s.Deleted || s.Terms.Mode == request.Independent {
+		return rec, nil
+	}
+	local, why, err := g.pair(ctx, c, s)
+	switch {
+	case err != nil:
+		return rec, err
+	case why != "":
+		return rec, &request.Error{Op: "replicate.pair", Kind: request.Conflict, Request: s.ID, Detail: why}
+	case local == "":
+		return rec, nil
+	}
+	return g.step(ctx, rec, Paired{Local: local, Site: g.Self, Now: g.now()})
+}
+
 // write makes the upstream's record what the snapshot says: intent, call, record. A copy that vanished is made again.
-func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) taken {
+// With an election it makes this site the owner.
+func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot, h *election) taken {
+	rec, err := g.paired(ctx, rec, c, s)
+	if err != nil {
+		return taken{rec: rec, ack: failedBefore(s, err)}
+	}
 	kind, call, err := g.applyCall(ctx, rec, c, s)
 	if err != nil {
 		return taken{rec: rec, ack: failedBefore(s, err)}
 	}
-	rec, err = g.begin(ctx, rec, applying(rec, s))
+	in := applying(rec, s)
+	if h != nil {
+		in.Accept, in.Owe, in.Plan = &h.Handover, h.owe, h.plan
+	}
+	rec, err = g.begin(ctx, rec, in)
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
 	}
@@ -116,7 +225,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 		if err != nil {
 			return taken{rec: rec, ack: retry(s, err.Error())}
 		}
-		return g.write(ctx, out.rec, c, s) // now without a local id: a create
+		return g.write(ctx, out.rec, c, s, h) // now without a local id: a create
 	case profile.Refused:
 		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
 		out.ack = parked(s, said(g.Self, ans))
@@ -140,8 +249,11 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 func (g *Engine) applyCall(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (request.Kind, request.Call, error) {
 	e := rec.Entry
 	m := profile.Marks{Request: s.ID, Version: s.Version, Owner: s.Owner, State: string(request.Copy)}
+	if s.Owner == g.Self {
+		m.State = string(request.Owner)
+	}
 	switch {
-	case s.Deleted:
+	case s.Deleted, s.Terms.Mode == request.Remove:
 		return request.Delete, c.DeleteCall(e.Local), nil
 	case e.Local == "":
 		call, err := c.CreateCall(s.Fields, m)
@@ -165,9 +277,13 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 	}
 	if c.ReadBack() && out.kind != request.Delete {
 		if lost := g.ignored(ctx, c, landed.Local, s.Fields); len(lost) > 0 {
-			rec, err := g.step(ctx, rec, Failed{Status: out.ans.Status, Now: g.now()})
-			if out.kind == request.Create {
+			var err error
+			if out.kind == request.Create && rec.Entry.Role == request.Elect {
+				rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists, and is not good enough to own
+			} else if out.kind == request.Create {
 				rec, err = g.step(ctx, out.rec, landed) // it exists: that must not be forgotten
+			} else {
+				rec, err = g.step(ctx, rec, Failed{Status: out.ans.Status, Now: g.now()})
 			}
 			out.rec, out.ack = rec, parked(s, "accepted, but these fields did not change: "+strings.Join(lost, ", "))
 			if err != nil {

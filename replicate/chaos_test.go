@@ -1,7 +1,6 @@
 package replicate
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -139,23 +138,6 @@ func (h *chaos) trouble() {
 		}
 		time.Sleep(time.Duration(h.n(4000)) * time.Millisecond)
 	}
-}
-
-// kill lets nothing more be stored by a gateway, at whatever step it is, and starts a new one in its place.
-func (h *chaos) kill(s request.Site) {
-	g := h.at(s)
-	if g == nil {
-		return
-	}
-	h.links.mu.Lock()
-	delete(h.links.engines, s)
-	h.links.mu.Unlock()
-	h.guards[s].kill()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	_ = g.Stop(ctx)
-	time.Sleep(time.Duration(h.n(1000)) * time.Millisecond)
-	h.start(s)
 }
 
 func (h *chaos) heal() {

@@ -84,7 +84,11 @@ func (a *api) serve(call request.Call) request.Answer {
 	case !one && call.Method == http.MethodGet:
 		list := []map[string]any{}
 		for _, r := range a.records {
-			if ref := u.Query().Get("ref"); ref == "" || r["ref"] == ref {
+			match := true
+			for k, v := range u.Query() {
+				match = match && fmt.Sprint(r[k]) == v[0]
+			}
+			if match {
 				list = append(list, r)
 			}
 		}
@@ -226,6 +230,26 @@ func (l linkOf) Hello(_ context.Context, to request.Site) (peer.Greeting, error)
 	return peer.Greeting{}, err
 }
 
+func (l linkOf) Handover(ctx context.Context, to request.Site, h request.Handover) (request.Verdict, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return request.Verdict{}, err
+	}
+	v, err := f.Handover(ctx, l.from, h)
+	if lost := l.lost(to, string(h.Stage)); lost != nil {
+		return request.Verdict{}, lost
+	}
+	return v, err
+}
+
+func (l linkOf) Order(ctx context.Context, to request.Site, o request.Order) (request.Standing, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return request.Standing{}, err
+	}
+	return f.Order(ctx, l.from, o)
+}
+
 func (l linkOf) Status(request.Site) peer.Status { return peer.Status{LastSuccess: time.Now()} }
 func (l linkOf) Ready(request.Site) bool         { return true }
 
@@ -295,6 +319,23 @@ func (c *cluster) stop(s request.Site) {
 	if g != nil {
 		_ = g.Stop(context.Background())
 	}
+}
+
+// kill lets nothing more be stored by a gateway, at whatever step it is, and starts a new one in its place.
+func (c *cluster) kill(s request.Site) {
+	g := c.at(s)
+	if g == nil {
+		return
+	}
+	c.links.mu.Lock()
+	delete(c.links.engines, s)
+	c.links.mu.Unlock()
+	c.guards[s].kill()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_ = g.Stop(ctx)
+	time.Sleep(300 * time.Millisecond)
+	c.start(s)
 }
 
 func (c *cluster) cut(a, b request.Site, cut bool) {

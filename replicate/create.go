@@ -35,15 +35,12 @@ func (g *Engine) create(ctx context.Context, c *profile.Collection, w request.Wr
 	in := routing.Input{Event: routing.Create, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: g.Self,
 		EnteredBy: w.EnteredBy, New: w.Fields, Now: g.now()}
 	d := g.router().Decide(in)
-	g.reportRoutes(d)
-	fired, debts := copyDebts(d)
-	w.Owe = append(w.Owe, debts...)
-	if t := d.Transfer; t != nil && len(t.To) > 0 && t.To[0] != g.Self {
-		w.Routes = inOrder(d.Fired, append(fired, t.Route.Name))
-		return g.createElsewhere(ctx, c, w, t)
+	out := g.judged(d, request.Entry{}, nil)
+	w.Owe, w.Routes = append(w.Owe, out.debts...), out.fired
+	if p := out.plan; p != nil && d.Transfer != nil && p.Mode != "move" && d.Transfer.Action.Forward != "later" {
+		return g.createElsewhere(ctx, c, w, d.Transfer, p)
 	}
-	w.Routes = fired
-	return g.createHere(ctx, c, w, "")
+	return g.createHere(ctx, c, w, out.plan)
 }
 
 // inOrder lists the names in the order of the file.
@@ -57,12 +54,9 @@ func inOrder(order, names []string) []string {
 	return out
 }
 
-// createHere creates a request of which this site is the owner, in its lane (protocol 2.3). Intended is the owner that a
-// route wanted and that could not be reached.
-func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w request.Write, intended request.Site) (request.Result, error) {
-	if intended != "" { // until it can own the request it has a copy, as soon as it can be reached
-		w.Owe = append(w.Owe, request.Debt{Site: intended})
-	}
+// createHere creates a request of which this site is the owner, in its lane (protocol 2.3). The plan is where it is to go from
+// here, nil when it is to stay.
+func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w request.Write, plan *request.Plan) (request.Result, error) {
 	now := g.now()
 	first := request.First(g.Self)
 	marks := profile.Marks{Request: w.Request, Version: first, Owner: g.Self, State: string(request.Owner)}
@@ -72,8 +66,12 @@ func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w reques
 	}
 	rec := store.Record{Entry: request.Entry{ID: w.Request, Collection: w.Collection, Role: request.Creating, Owner: g.Self,
 		Origin: w.Entry, EnteredBy: w.EnteredBy, Created: now, Updated: now}}
+	if w.Entry != g.Self { // that is where a return leads
+		rec.Entry.Path = []request.Site{w.Entry}
+	}
 	owe := slices.DeleteFunc(slices.Clone(w.Owe), func(d request.Debt) bool { return d.Site == g.Self })
-	rec, err = g.begin(ctx, rec, request.Intent{Kind: request.Create, Op: w.Op, Version: first, Fields: w.Fields, Token: 1, Owe: owe})
+	rec, err = g.begin(ctx, rec, request.Intent{Kind: request.Create, Op: w.Op, Version: first, Fields: w.Fields, Token: 1,
+		Owe: g.extend(nil, owe), Plan: plan})
 	if err != nil {
 		return request.Result{}, err
 	}
@@ -96,14 +94,11 @@ func (g *Engine) createCall(c *profile.Collection, w request.Write, m profile.Ma
 
 // createElsewhere creates a request at the owner that a route names and takes its first state as this site's copy. An owner
 // that certainly was not reached leaves the choice to the route: create here and own it for now, or refuse.
-func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w request.Write, t *routing.Taken) (request.Result, error) {
+func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w request.Write, t *routing.Taken, plan *request.Plan) (request.Result, error) {
 	to := t.To[0]
 	fw := w
 	fw.Call, fw.Key, fw.Digest, fw.Via = nil, "", "", []request.Site{g.Self}
 	fw.Owe = append([]request.Debt{{Site: g.Self, Terms: terms(*t)}}, w.Owe...)
-	if t.Action.Forward == "later" {
-		return g.createHere(ctx, c, w, to)
-	}
 	reply, err := g.ask(ctx, to, fw)
 	switch kind := request.KindOf(err); {
 	case err == nil:
@@ -113,7 +108,7 @@ func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w r
 		if w.Again || t.Action.Unreachable == "refuse" { // what an earlier attempt made there must not be made here too
 			return request.Result{}, unreachable(w.Request, to, err)
 		}
-		return g.createHere(ctx, c, w, to)
+		return g.createHere(ctx, c, w, plan)
 	default:
 		return request.Result{}, err
 	}

@@ -55,6 +55,8 @@ type Peers interface {
 	Operation(ctx context.Context, to request.Site, id request.ID, op string) (request.Op, error)
 	Holders(ctx context.Context, to request.Site, id request.ID, v request.Version) ([]request.Delivery, error)
 	Hello(ctx context.Context, to request.Site) (peer.Greeting, error)
+	Handover(ctx context.Context, to request.Site, h request.Handover) (request.Verdict, error)
+	Order(ctx context.Context, to request.Site, o request.Order) (request.Standing, error)
 	Status(to request.Site) peer.Status
 	Ready(to request.Site) bool
 }
@@ -102,6 +104,8 @@ type Options struct {
 	Log      *zap.Logger
 	// Replica names this process among the gateways of the site, the same after a restart; Boot is new with each start.
 	Replica, Boot string
+	// Timing says when holders may be served; nil is at once.
+	Timing Timing
 	// Writes is what a write at a site that does not own the request comes to: "forward" or "refuse".
 	Writes string
 	// OnDelete is what a deletion does to the copies: "cascade" or "keep".
@@ -121,6 +125,7 @@ type Engine struct {
 	lanes   lanes
 	waiters waiters
 	births  births
+	moves   *moves
 	started time.Time
 	doubts  atomic.Int64
 	workers map[request.Site]*worker
@@ -148,7 +153,7 @@ func New(o Options) *Engine {
 	if o.Batch == 0 {
 		o.Batch = 64
 	}
-	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{})}
+	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves()}
 	g.SetRoutes(o.Routes)
 	for _, s := range o.Sites {
 		if s != o.Self {
@@ -215,6 +220,9 @@ func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (sto
 	for _, d := range tx.Owe {
 		g.nudge(d.Site)
 	}
+	if e := &tx.Entry; e.Intent == nil && (e.Plan != nil && !e.Plan.Parked || len(e.Queue) > 0) {
+		g.moves.hurry(e.ID)
+	}
 	return out, nil
 }
 
@@ -228,7 +236,7 @@ next:
 	for _, d := range tx.Owe {
 		for i := range out {
 			if out[i].Site == d.Site {
-				out[i].Owed, out[i].State = tx.Entry.Version, request.Pending
+				out[i].Owed, out[i].State, out[i].Terms = tx.Entry.Version, request.Pending, d.Terms
 				continue next
 			}
 		}

@@ -104,7 +104,7 @@ func TestDeleteEverywhereAndNoResurrection(t *testing.T) {
 			if n := len(c.apis[s].all()); n != 0 {
 				t.Errorf("%s still has %d", s, n)
 			}
-			ack := Face{Engine: c.at(s)}.Apply(t.Context(), "chicago", old)
+			ack := Face{Engine: c.at(s)}.Apply(c.t.Context(), "chicago", old)
 			if n := len(c.apis[s].all()); n != 0 {
 				t.Errorf("a late message brought it back at %s: %+v", s, ack)
 			}
@@ -123,7 +123,7 @@ func TestCutLinkCoalesces(t *testing.T) {
 			c.must("chicago", request.Update, id, fmt.Sprintf(`{"n":%d}`, i))
 		}
 		synctest.Wait()
-		b, _ := c.stores["chicago"].Backlog(t.Context())
+		b, _ := c.stores["chicago"].Backlog(c.t.Context())
 		if len(b) != 1 || b[0].Site != "paris" || b[0].Pending+b[0].InFlight+b[0].Waiting != 1 {
 			t.Errorf("backlog %+v, want one delivery to paris", b)
 		}
@@ -154,7 +154,8 @@ func TestUnreachableOwner(t *testing.T) {
 			t.Errorf("refuse: %v", err)
 		}
 		c.cut("sf", "chicago", false)
-		c.converged(acc.Entry.ID, "sf", "chicago")
+		c.settledAt(acc.Entry.ID, "chicago")
+		c.converged(acc.Entry.ID, "chicago", "sf")
 		c.converged(res.Entry.ID, "chicago", "sf")
 	})
 }
@@ -189,11 +190,11 @@ func TestCreateWhoseAnswerIsLost(t *testing.T) {
 			}
 			var e *request.Error
 			errors.As(err, &e)
-			if op, _ := c.at("sf").Operation(t.Context(), e.Operation); op.Outcome != request.InDoubt {
+			if op, _ := c.at("sf").Operation(c.t.Context(), e.Operation); op.Outcome != request.InDoubt {
 				t.Errorf("operation %+v", op)
 			}
 			time.Sleep(time.Minute)
-			if op, _ := c.at("sf").Operation(t.Context(), e.Operation); op.Outcome != request.NotDone {
+			if op, _ := c.at("sf").Operation(c.t.Context(), e.Operation); op.Outcome != request.NotDone {
 				t.Errorf("operation %+v after the quiet time", op)
 			}
 			if len(c.apis["sf"].all()) != 0 || c.entry(res.Entry.ID, "sf").ID != "" {
@@ -212,8 +213,8 @@ func TestCreateWhoseAnswerIsLost(t *testing.T) {
 			if n := c.at("sf").InDoubt(); n != 1 {
 				t.Errorf("%d in doubt", n)
 			}
-			list, _ := c.at("sf").Requests(t.Context(), "", 10)
-			if err := c.at("sf").Adopt(t.Context(), list[0].Entry.ID, "1"); err != nil {
+			list, _ := c.at("sf").Requests(c.t.Context(), "", 10)
+			if err := c.at("sf").Adopt(c.t.Context(), list[0].Entry.ID, "1"); err != nil {
 				t.Fatal(err)
 			}
 			if e := c.entry(list[0].Entry.ID, "sf"); e.Role != request.Owner || e.Local != "1" {
@@ -310,7 +311,7 @@ func TestLostAnswerOfTheOwner(t *testing.T) {
 		}
 		var e *request.Error
 		errors.As(err, &e)
-		if op, _ := c.at("sf").Operation(t.Context(), e.Operation); op.Outcome != request.Done {
+		if op, _ := c.at("sf").Operation(c.t.Context(), e.Operation); op.Outcome != request.Done {
 			t.Errorf("operation %+v", op)
 		}
 		c.cut("sf", "chicago", true)
@@ -337,7 +338,7 @@ func TestRefusedByUpstreamReplicatesNothing(t *testing.T) {
 			t.Fatalf("%+v %v", res.Answer, err)
 		}
 		for _, s := range sites {
-			if list, _ := c.at(s).Requests(t.Context(), "", 10); len(list) != 0 || len(c.apis[s].all()) != 0 {
+			if list, _ := c.at(s).Requests(c.t.Context(), "", 10); len(list) != 0 || len(c.apis[s].all()) != 0 {
 				t.Errorf("something is left at %s", s)
 			}
 		}
@@ -350,14 +351,14 @@ func TestParkedAlone(t *testing.T) {
 		c.apis["paris"].status = 422
 		res, _ := c.must("sf", request.Create, "", `{"category":"desk","status":"closed"}`)
 		time.Sleep(time.Second)
-		list, _, _ := c.at("sf").Deliveries(t.Context(), store.Filter{State: request.Parked})
+		list, _, _ := c.at("sf").Deliveries(c.t.Context(), store.Filter{State: request.Parked})
 		if len(list) != 1 || list[0].Site != "paris" || !strings.Contains(list[0].Cause, "422") {
 			t.Fatalf("parked: %+v", list)
 		}
 		c.apis["paris"].mu.Lock()
 		c.apis["paris"].status = 0
 		c.apis["paris"].mu.Unlock()
-		if n, err := c.at("sf").Retry(t.Context(), store.Filter{Site: "paris"}, time.Time{}); n != 1 || err != nil {
+		if n, err := c.at("sf").Retry(c.t.Context(), store.Filter{Site: "paris"}, time.Time{}); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		c.converged(res.Entry.ID, "sf", "chicago", "paris")

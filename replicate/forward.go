@@ -1,7 +1,9 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -21,30 +23,86 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	if len(w.Fields) == 0 && w.Kind == request.Update && w.Call != nil {
 		return g.localOnly(ctx, rec, w)
 	}
-	if g.Writes == "refuse" {
+	policy := cmp.Or(e.Terms.Writes, g.Writes)
+	if policy == "refuse" {
 		return request.Result{Entry: e}, &request.Error{Op: "replicate.forward", Kind: request.Conflict, Request: e.ID,
 			Detail: "the request is owned by " + string(e.Owner) + " and this site refuses writes of its copies; write it there"}
 	}
 	fw := w
 	fw.Call, fw.Key, fw.Digest, fw.Local = nil, "", "", ""
-	fw.EpochSeen, fw.Via = e.Fence, append(w.Via[:len(w.Via):len(w.Via)], g.Self)
-	reply, err := g.ask(ctx, e.Owner, fw)
+	fw.Via = append(w.Via[:len(w.Via):len(w.Via)], g.Self)
+	if policy == "queue" && len(e.Queue) > 0 { // earlier ones go first
+		return g.enqueue(ctx, e.ID, fw)
+	}
+	owner, reply, err := g.chase(ctx, e, fw)
 	if err != nil {
 		switch request.KindOf(err) {
 		case request.NotSent, request.OwnerUnreachable:
-			return request.Result{Entry: e}, unreachable(e.ID, e.Owner, err)
+			if policy == "queue" && !w.Again {
+				return g.enqueue(ctx, e.ID, fw)
+			}
+			return request.Result{Entry: e}, unreachable(e.ID, owner, err)
 		case request.Doubtful:
-			return g.followLater(ctx, fw, e.Owner, err)
+			return g.followLater(ctx, fw, owner, err)
+		case errBecameOwner:
+			return g.change(ctx, c, w)
 		}
 		return request.Result{Entry: e}, err
 	}
 	if reply.Answer != nil {
 		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil
 	}
+	if e.Role == request.Away { // there is no copy here to be brought up to date
+		res := request.Result{Entry: entryOf(reply.Snapshot), Version: reply.Version, Copies: reply.Copies, Replayed: reply.Replayed, Op: w.Op, Routes: reply.Routes}
+		res.Answer = &request.Answer{Status: c.Success(verb(w.Kind)), Header: http.Header{"Content-Type": {"application/json"}},
+			Body: reply.Snapshot.Fields.AppendJSON(nil)}
+		return res, nil
+	}
 	res := g.adoptCopy(ctx, c, reply, w.Kind, g.take)
 	g.ownPart(ctx, c, w, &res)
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
+}
+
+// errBecameOwner says that this site came to own the request while it looked for the owner.
+const errBecameOwner request.ErrKind = "became-owner"
+
+// chase asks the owner as far as it is known here, and follows it when it has moved: to where the asked site says, if that is a
+// later epoch, or to where this site learns meanwhile (protocol 4.5). It gives up after a while: then ownership is just moving.
+func (g *Engine) chase(ctx context.Context, e request.Entry, w request.Write) (owner request.Site, reply peerReply, err error) {
+	owner, w.EpochSeen = e.Owner, e.Fence
+	until := g.now().Add(g.Hold)
+	for {
+		reply, err = g.ask(ctx, owner, w)
+		k := request.KindOf(err)
+		if err == nil || k != request.NotYet && k != request.HandingOver && k != request.NotFound {
+			return owner, reply, err
+		}
+		if hint, ok := errors.AsType[*request.Error](err); ok && hint.Owner != "" && hint.Owner != g.Self && hint.Epoch.Compare(w.EpochSeen) > 0 && g.knows(hint.Owner) {
+			owner, w.EpochSeen = hint.Owner, hint.Epoch
+			continue
+		}
+		if g.now().After(until) || ctx.Err() != nil {
+			if k == request.NotFound {
+				return owner, reply, err
+			}
+			return owner, reply, handingOver(e)
+		}
+		select {
+		case <-g.Clock.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+		rec, rerr := g.Ledger.Read(ctx, e.ID)
+		if rerr != nil {
+			continue
+		}
+		if e = rec.Entry; e.Role == request.Owner {
+			return g.Self, reply, &request.Error{Op: "replicate.forward", Kind: errBecameOwner, Request: e.ID}
+		}
+		if e.Fence.Compare(w.EpochSeen) > 0 {
+			owner, w.EpochSeen = e.Owner, e.Fence
+		}
+	}
 }
 
 // ownPart makes the part of a write that belongs to this site alone, after the rest was made at the owner. It goes under the
@@ -176,7 +234,7 @@ func (g *Engine) recognize(ctx context.Context, c *profile.Collection, w request
 		return store.Record{}, err
 	}
 	if m, ok := c.Stamp(record); ok && m.Request != "" {
-		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
+		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && rec.Entry.Apart != w.Local && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
 			return rec, nil
 		}
 	}

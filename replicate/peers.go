@@ -32,7 +32,7 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	}
 	if w.Kind != request.Create {
 		res, err := g.changeForPeer(ctx, c, w)
-		return g.reply(res), err
+		return g.reply(from, res), err
 	}
 	leave, err := g.lanes.enter(ctx, string(w.Request))
 	if err != nil {
@@ -42,34 +42,31 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	rec, err := g.settled(ctx, w.Request)
 	switch {
 	case err == nil && rec.Entry.Role == request.Owner:
-		return g.reply(request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: request.First(g.Self), Op: w.Op, Replayed: true}), nil
+		return g.reply(from, request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: request.First(g.Self), Op: w.Op, Replayed: true}), nil
 	case err == nil:
 		return peer.Reply{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request, Detail: "it is " + string(rec.Entry.Role) + " here"}
 	case request.KindOf(err) != request.NotFound:
 		return peer.Reply{}, err
 	}
 	d := g.router().Decide(routing.Input{Event: routing.Arrive, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: w.Entry,
-		EnteredBy: w.EnteredBy, New: w.Fields, Now: g.now()})
-	g.reportRoutes(d)
-	fired, debts := copyDebts(d)
-	w.Owe = append(w.Owe, debts...)
-	w.Routes = fired
-	res, err := g.createHere(ctx, c, w, "")
-	return g.reply(res), err
+		EnteredBy: w.EnteredBy, New: w.Fields, Now: g.now(), Except: w.Routes})
+	out := g.judged(d, request.Entry{Path: []request.Site{from}}, nil)
+	w.Owe, w.Routes = append(w.Owe, out.debts...), out.fired
+	res, err := g.createHere(ctx, c, w, out.plan)
+	return g.reply(from, res), err
 }
 
 func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
-	leave, err := g.lanes.enter(ctx, string(w.Request))
+	rec, leave, err := g.resting(ctx, w.Request)
 	if err != nil {
 		return request.Result{}, err
 	}
 	defer leave()
-	rec, err := g.settled(ctx, w.Request)
-	if err != nil {
-		return request.Result{}, err
-	}
 	switch rec.Entry.Role {
 	case request.Owner:
+		if w.Queued {
+			return g.ownQueued(ctx, rec, c, w)
+		}
 		return g.own(ctx, rec, c, w)
 	case request.Tombstone:
 		if op, ok := rec.Entry.FindOp(w.Op); ok {
@@ -79,17 +76,22 @@ func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w req
 			Detail: "the request was deleted in version " + rec.Entry.Version.String()}
 	}
 	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,
-		Detail: string(g.Self) + " does not own the request"}
+		Owner: rec.Entry.Owner, Epoch: rec.Entry.Fence, Detail: string(g.Self) + " does not own the request"}
 }
 
 // reply is a result as the origin needs it: the state to bring its copy to, or the upstream's refusal.
-func (g *Engine) reply(res request.Result) peer.Reply {
+func (g *Engine) reply(from request.Site, res request.Result) peer.Reply {
 	r := peer.Reply{Version: res.Version, Routes: res.Routes, Copies: res.Copies, Op: res.Op, Replayed: res.Replayed}
 	if res.Version.IsZero() {
 		r.Answer = res.Answer
 		return r
 	}
 	r.Snapshot = res.Entry.Snapshot()
+	for _, h := range res.Copies {
+		if h.Site == from {
+			r.Snapshot.Terms = h.Terms
+		}
+	}
 	r.Snapshot.Keep = r.Snapshot.Deleted && g.OnDelete == "keep"
 	r.Snapshot.Ops = since(r.Snapshot.Ops, request.Version{Epoch: res.Version.Epoch, Seq: res.Version.Seq - 1})
 	return r

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, erro
 		}
 		if g.mayResolve(rec.Entry.Intent) {
 			if rec, err = g.look(ctx, rec, g.Profile.Collections[rec.Entry.Collection], false); err == nil && rec.Entry.Intent == nil {
-				if rec.Rev == 0 || rec.Entry.Version.IsZero() {
+				if rec.Rev == 0 || rec.Entry.Version.IsZero() && rec.Entry.Fence == (request.Epoch{}) {
 					return rec, &request.Error{Op: "replicate.settled", Kind: request.NotFound, Request: id}
 				}
 				return rec, nil
@@ -67,6 +68,8 @@ func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collecti
 	switch in := rec.Entry.Intent; {
 	case in.Kind == request.Create, in.Kind == request.Apply && rec.Entry.Local == "" && !in.Snapshot.Deleted:
 		return g.lookForCreated(ctx, rec, c, quiet, told)
+	case in.Accept != nil:
+		return g.lookForTaken(ctx, rec, c, quiet)
 	case in.Kind == request.Apply:
 		return g.step(ctx, rec, Overtaken{Until: g.quietAt(in)})
 	case in.Kind == request.Delete:
@@ -94,6 +97,8 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 	if err != nil {
 		return rec, err
 	}
+	// An independent copy carries the id too and is not what is looked for.
+	hits = slices.DeleteFunc(hits, func(h profile.Created) bool { return e.Apart != "" && h.Local == e.Apart && e.Intent.Snapshot.Terms.Mode != request.Independent })
 	if len(hits) == 0 {
 		if quiet {
 			return g.step(ctx, rec, Failed{Now: g.now()})
@@ -155,6 +160,35 @@ func (g *Engine) lookForUpdated(ctx context.Context, rec store.Record, c *profil
 		return g.step(ctx, rec, Landed{Local: e.Local, Fields: got, ETag: etag, Outcome: request.NotDone, Now: g.now()})
 	}
 	return g.step(ctx, rec, Failed{Now: g.now()})
+}
+
+// lookForTaken finds out whether the record of a hand-over was written. That it has the fields proves nothing while the call may
+// still land: a copy may have had them before, and what lands on the new owner late would undo its writes. A stamp proves it.
+func (g *Engine) lookForTaken(ctx context.Context, rec store.Record, c *profile.Collection, quiet bool) (store.Record, error) {
+	e := rec.Entry
+	record, etag, err := g.read(ctx, c, e.Local)
+	if err != nil && request.KindOf(err) != request.NotFound {
+		return rec, err
+	}
+	if err != nil {
+		if !quiet {
+			return rec, err
+		}
+		return g.step(ctx, rec, Failed{Vanished: true, Now: g.now()})
+	}
+	got, err := c.FromRecord(record)
+	if err != nil {
+		return rec, err
+	}
+	m, ok := c.Stamp(record)
+	stamped := ok && m.Version == e.Intent.Version
+	switch {
+	case stamped, quiet && len(profile.Diff(c.Expect(e.Intent.Fields), got)) == 0:
+		return g.step(ctx, rec, Landed{Local: e.Local, Fields: e.Intent.Fields, ETag: etag, Status: c.Success(profile.Update), Now: g.now()})
+	case quiet:
+		return g.step(ctx, rec, Failed{Now: g.now()})
+	}
+	return rec, nil
 }
 
 // lookForDeleted reads the record: gone is done; one that carries another request's id is somebody else's under a used id.

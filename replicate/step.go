@@ -3,6 +3,7 @@ package replicate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
@@ -104,7 +105,7 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 		e.Intent = &in
 		return store.Tx{Entry: e}, nil
 	}
-	return store.Tx{}, fmt.Errorf("%s: unknown event %T", e.ID, ev)
+	return reign(e, ev)
 }
 
 func begin(e request.Entry, ev Begun) (store.Tx, error) {
@@ -113,8 +114,10 @@ func begin(e request.Entry, ev Begun) (store.Tx, error) {
 		return store.Tx{}, fmt.Errorf("%s: a %s is under way", e.ID, e.Intent.Kind)
 	}
 	switch {
-	case in.Kind == request.Apply && e.Role == request.Owner:
-		return store.Tx{}, fmt.Errorf("%s: the owner takes no copy", e.ID)
+	case in.Accept != nil:
+		return elect(e, in)
+	case in.Kind == request.Apply && (e.Role == request.Owner || e.Role == request.Granting || e.Role == request.Elect):
+		return store.Tx{}, fmt.Errorf("%s: a %s takes no copy", e.ID, e.Role)
 	case in.Kind == request.Apply && !in.Version.After(e.Version):
 		return store.Tx{}, fmt.Errorf("%s: %s is not newer than %s", e.ID, in.Version.Mark(), e.Version.Mark())
 	case in.Kind == request.Apply && in.Version.Epoch.Compare(e.Fence) < 0:
@@ -126,8 +129,29 @@ func begin(e request.Entry, ev Begun) (store.Tx, error) {
 	case in.Kind != request.Apply && in.Version.Epoch.Site == "":
 		return store.Tx{}, fmt.Errorf("%s: a write needs a version", e.ID)
 	}
+	if in.Snapshot != nil {
+		if c, ok := lost(e, *in.Snapshot, in.Site, in.Sent); ok { // before anything of it is overwritten
+			e.Conflicts = append(e.Conflicts[:len(e.Conflicts):len(e.Conflicts)], c)
+		}
+	}
 	e.Intent = &in
 	e.Doubt = nil
+	return store.Tx{Entry: e}, nil
+}
+
+// elect takes a hand-over in (B1): the fence is raised in the same commit that notes what will be written. From here only Landed
+// makes this site the owner and only Refused ends it otherwise.
+func elect(e request.Entry, in request.Intent) (store.Tx, error) {
+	next := in.Accept.Epoch
+	switch {
+	case e.Role == request.Owner || e.Role == request.Granting || e.Role == request.Creating || e.Role == request.Tombstone:
+		return store.Tx{}, fmt.Errorf("%s: a %s cannot take it over", e.ID, e.Role)
+	case e.Role == request.Elect && e.Fence != next, e.Role != request.Elect && next.Compare(e.Fence) <= 0:
+		return store.Tx{}, fmt.Errorf("%s: %s is not above the fence %s", e.ID, next, e.Fence)
+	case len(e.Suspect) > 0:
+		return store.Tx{}, fmt.Errorf("%s: an earlier write may still land", e.ID)
+	}
+	e.Role, e.Fence, e.Decision, e.Intent, e.Doubt = request.Elect, next, nil, &in, nil
 	return store.Tx{Entry: e}, nil
 }
 
@@ -144,17 +168,29 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		e.Fence = e.Version.Epoch
 	}
 	deleted := in.Kind == request.Delete || in.Snapshot != nil && in.Snapshot.Deleted
+	removed := in.Snapshot != nil && in.Snapshot.Terms.Mode == request.Remove
 	switch {
 	case deleted:
-		e.Role, e.Local, e.Fields, e.Suspect = request.Tombstone, "", nil, nil
+		e.Role, e.Local, e.Fields, e.Suspect, e.Plan = request.Tombstone, "", nil, nil, nil
+	case removed:
+		e.Role, e.Local, e.Fields, e.Suspect = request.Away, "", nil, nil
+	case in.Snapshot != nil && in.Snapshot.Terms.Mode == request.Independent:
+		e.Role, e.Apart, e.Fields = request.Away, ev.Local, nil
+	case in.Accept != nil:
+		accept(&e, in, ev)
+		tx.Owe = in.Owe
 	case in.Kind == request.Apply:
 		e.Role, e.Local, e.Fields = request.Copy, ev.Local, ev.Fields
 	default:
 		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
 	}
 	if s := in.Snapshot; s != nil {
-		e.Owner, e.Origin, e.EnteredBy, e.Former = s.Owner, s.Origin, s.EnteredBy, s.Former
+		e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, s.Forces
 		e.Locals = s.Locals
+		e.Holders = s.Holders
+		if in.Accept == nil {
+			e.Terms = s.Terms
+		}
 		for site, local := range s.Locals {
 			if local == "" || site == selfOf(in, e) {
 				continue
@@ -169,6 +205,15 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		e.Ops = remember(e.Ops, request.Op{ID: in.Op, Kind: in.Kind, Version: in.Version, Outcome: cmp.Or(ev.Outcome, request.Done),
 			Status: ev.Status, At: ev.Now})
 		tx.Owe = in.Owe
+		if cmp.Or(ev.Outcome, request.Done) == request.Done { // a client wrote: what moves it from now on is another matter
+			e.Routes, e.Hops = nil, 0
+			if in.Plan != nil && !deleted {
+				e.Plan = in.Plan
+			}
+		}
+	}
+	if len(tx.Owe) > 0 {
+		e.Holders = holding(e.Holders, tx.Owe)
 	}
 	self := store.Link{Site: selfOf(in, e), Local: e.Local}
 	if e.Local != "" && e.Local != old {
@@ -179,6 +224,29 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 	}
 	tx.Entry = e
 	return tx, nil
+}
+
+// accept makes this site the owner (B3).
+func accept(e *request.Entry, in *request.Intent, ev Landed) {
+	h := in.Accept
+	e.Role, e.Local, e.Fields, e.Plan, e.Terms = request.Owner, ev.Local, ev.Fields, in.Plan, request.Terms{}
+	e.Decision = &request.Decision{Epoch: h.Epoch, Accepted: true}
+	e.Path, e.Routes, e.Hops = h.Path, h.Routes, h.Hops
+}
+
+// holding are the linked holders after some were added, reminded or told to go.
+func holding(sites []request.Site, owe []request.Debt) []request.Site {
+	out := slices.Clone(sites)
+	for _, d := range owe {
+		i := slices.Index(out, d.Site)
+		switch {
+		case d.Linked() && i < 0:
+			out = append(out, d.Site)
+		case !d.Linked() && i >= 0:
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return out
 }
 
 // selfOf is the site at which the intent ran: the owner's for its own writes; an apply names it, since the version cannot.
@@ -199,7 +267,7 @@ func fail(e request.Entry, ev Failed) (store.Tx, error) {
 		tx.Unlink = []store.Link{{Site: selfOf(e.Intent, e), Local: e.Local}}
 		e.Local = ""
 	}
-	tx.Forget = e.Version.IsZero() && e.Local == ""
+	tx.Forget = e.Version.IsZero() && e.Local == "" && e.Fence == (request.Epoch{})
 	e.Intent, e.Doubt = nil, nil
 	tx.Entry = e
 	return tx, nil

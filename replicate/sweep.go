@@ -62,14 +62,26 @@ func (g *Engine) sweepOnce(ctx context.Context) error {
 
 // sweepRequest tries to resolve one; it reports whether its end is still unknown. One in work is none of the sweep's business.
 func (g *Engine) sweepRequest(ctx context.Context, id request.ID) (open bool) {
+	if g.moves.waits(id, g.now()) {
+		return false
+	}
+	open, idle := g.sweepWrite(ctx, id)
+	if idle {
+		g.move(ctx, id)
+	}
+	return open
+}
+
+// sweepWrite resolves the open write of a request. Idle says that there is none, so that its hand-over can go on.
+func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open, idle bool) {
 	leave, ok := g.lanes.try(string(id))
 	if !ok {
-		return false
+		return false, false
 	}
 	defer leave()
 	rec, err := g.Ledger.Read(ctx, id)
 	if err != nil {
-		return false
+		return false, false
 	}
 	e := rec.Entry
 	c := g.Profile.Collections[e.Collection]
@@ -79,21 +91,21 @@ func (g *Engine) sweepRequest(ctx context.Context, id request.ID) (open bool) {
 				g.Log.Debug("repairing a copy under suspicion", append(logRequest(e), zap.Error(err))...)
 			}
 		}
-		return false
+		return false, true
 	}
 	if e.Doubt != nil {
-		return true
+		return true, false
 	}
 	if !g.mayResolve(e.Intent) {
-		return false
+		return false, false
 	}
 	after, err := g.look(ctx, rec, c, false)
 	if err != nil || after.Entry.Intent != nil {
-		return true
+		return true, false
 	}
 	g.Log.Info("an open write was resolved", append(logRequest(after.Entry), zap.String("kind", string(e.Intent.Kind)),
 		zap.Bool("done", after.Entry.Version == e.Intent.Version))...)
-	return false
+	return false, true
 }
 
 // logRequest are the fields that name a request in a log line; never its field values.

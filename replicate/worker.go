@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"sync"
@@ -106,7 +107,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		shots[i] = d.Entry.Snapshot()
 		shots[i].Terms = d.Terms
 		shots[i].Ops = since(d.Entry.Ops, d.Acked)
-		shots[i].Keep = shots[i].Deleted && g.OnDelete == "keep"
+		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.OnDelete) == "keep"
 	}
 	settle := newSettler(g, w.site)
 	down := 0

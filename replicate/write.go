@@ -111,21 +111,17 @@ func (g *Engine) replayKey(ctx context.Context, k request.Key) (request.Result, 
 
 // change runs a write of a known request.
 func (g *Engine) change(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
-	leave, err := g.lanes.enter(ctx, string(w.Request))
+	rec, leave, err := g.resting(ctx, w.Request)
 	if err != nil {
 		return request.Result{}, err
 	}
-	rec, err := g.settled(ctx, w.Request)
-	if err == nil && rec.Entry.Role == request.Owner {
+	if rec.Entry.Role == request.Owner {
 		defer leave()
 		return g.own(ctx, rec, c, w)
 	}
 	leave()
-	if err != nil {
-		return request.Result{}, err
-	}
 	switch rec.Entry.Role {
-	case request.Copy:
+	case request.Copy, request.Away:
 		return g.forward(ctx, rec, c, w)
 	case request.Tombstone:
 		return request.Result{Entry: rec.Entry}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request,
@@ -133,6 +129,40 @@ func (g *Engine) change(ctx context.Context, c *profile.Collection, w request.Wr
 	}
 	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,
 		Detail: "the request is " + string(rec.Entry.Role) + " at this site; repeat in a moment"}
+}
+
+// resting reads a request in its lane, which the caller leaves, when its ownership is not just moving: a write that comes in the
+// middle of a hand-over waits for its end, for a while.
+func (g *Engine) resting(ctx context.Context, id request.ID) (store.Record, func(), error) {
+	until := g.now().Add(g.Hold)
+	for {
+		leave, err := g.lanes.enter(ctx, string(id))
+		if err != nil {
+			return store.Record{}, nil, err
+		}
+		rec, err := g.settled(ctx, id)
+		if err != nil {
+			leave()
+			return rec, nil, err
+		}
+		if rec.Entry.Role != request.Granting && rec.Entry.Role != request.Elect {
+			return rec, leave, nil
+		}
+		leave()
+		if g.now().After(until) {
+			return rec, nil, handingOver(rec.Entry)
+		}
+		select {
+		case <-g.Clock.After(25 * time.Millisecond):
+		case <-ctx.Done():
+			return rec, nil, handingOver(rec.Entry)
+		}
+	}
+}
+
+func handingOver(e request.Entry) error {
+	return &request.Error{Op: "replicate.Write", Kind: request.HandingOver, Request: e.ID, Retry: time.Second,
+		Detail: "ownership is just moving to " + string(e.Fence.Site) + "; nothing was changed, repeat the call in a moment"}
 }
 
 // own runs an update, replacement or deletion at the owner, in the request's lane (protocol 2.2).
@@ -146,10 +176,9 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 			Request: e.ID, Detail: "the request is at version " + e.Version.String()}
 	}
 	next := e.Version.Next()
-	routes, debts := g.decide(w, e, routing.Update)
-	in := request.Intent{
-		Kind: w.Kind, Op: w.Op, Version: next, Fields: w.Fields, Token: rec.Rev + 1, Owe: append(remind(rec.Holders), debts...),
-	}
+	routed := g.decide(w, rec)
+	in := request.Intent{Kind: w.Kind, Op: w.Op, Version: next, Fields: w.Fields, Token: rec.Rev + 1, Plan: routed.plan,
+		Owe: g.behind(rec.Holders, routed.debts, w.Kind != request.Delete)}
 	for _, f := range w.Fields {
 		if v, ok := e.Fields.Get(f.Name); ok {
 			in.Pre = append(in.Pre, request.Field{Name: f.Name, Value: v})
@@ -166,7 +195,7 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 	}
 	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, w.Call == nil)
 	res, err := g.conclude(ctx, rec, c, ans, err)
-	res.Op, res.Routes = w.Op, append(w.Routes, routes...)
+	res.Op, res.Routes = w.Op, append(w.Routes, routed.fired...)
 	return res, err
 }
 
@@ -222,48 +251,30 @@ func (g *Engine) begin(ctx context.Context, rec store.Record, in request.Intent)
 // me names this process in intents: the replica, and the boot that tells its former lives apart.
 func (g *Engine) me() string { return g.Replica + "/" + g.Boot }
 
-// decide asks the routes. It returns the names of those that fired and the holders they add.
-func (g *Engine) decide(w request.Write, e request.Entry, ev routing.Event) (fired []string, debts []request.Debt) {
-	in := routing.Input{Event: ev, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: e.Origin,
-		EnteredBy: w.EnteredBy, Now: g.now()}
-	switch {
-	case ev == routing.Update && w.Kind == request.Delete:
-		in.Event, in.Old, in.New = routing.Delete, e.Fields, e.Fields
-	case w.Kind == request.Update:
-		in.Old, in.New = e.Fields, e.Fields.Merge(w.Fields)
-	case w.Kind == request.Replace:
-		in.Old, in.New = e.Fields, w.Fields
+// decide asks the routes what an update, replacement or deletion at the owner causes.
+func (g *Engine) decide(w request.Write, rec store.Record) outcome {
+	e := rec.Entry
+	in := routing.Input{Event: routing.Update, Collection: w.Collection, Site: g.Self, Owner: g.Self, Origin: e.Origin,
+		EnteredBy: w.EnteredBy, Old: e.Fields, Now: g.now()}
+	switch w.Kind {
+	case request.Delete:
+		in.Event, in.New = routing.Delete, e.Fields
+	case request.Update:
+		in.New = e.Fields.Merge(w.Fields)
 	default:
 		in.New = w.Fields
 	}
-	d := g.router().Decide(in)
-	g.reportRoutes(d)
-	return copyDebts(d)
+	out := g.judged(g.router().Decide(in), e, rec.Holders)
+	if w.Kind == request.Delete { // there is nothing left to be moved or copied
+		out.plan, out.debts = nil, nil
+	}
+	return out
 }
 
 func (g *Engine) reportRoutes(d routing.Decision) {
 	for _, e := range d.Errors {
 		g.Meter.RouteFailed(e.Route)
 	}
-}
-
-func copyDebts(d routing.Decision) (fired []string, debts []request.Debt) {
-	for _, t := range d.Copies {
-		fired = append(fired, t.Route.Name)
-		for _, s := range t.To {
-			debts = append(debts, request.Debt{Site: s, Terms: terms(t)})
-		}
-	}
-	return fired, debts
-}
-
-// remind lists the holders a request already has: each is behind as soon as the write is recorded.
-func remind(holders []request.Delivery) []request.Debt {
-	out := make([]request.Debt, 0, len(holders)+2)
-	for _, h := range holders {
-		out = append(out, request.Debt{Site: h.Site, Terms: h.Terms})
-	}
-	return out
 }
 
 func verb(k request.Kind) profile.Verb {

@@ -1,0 +1,401 @@
+package replicate
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// The times of hand-overs.
+const (
+	// handoverTimeout bounds one question to the target; it answers sooner, if only that it cannot say yet.
+	handoverTimeout = 20 * time.Second
+	// cancelAfter is how long a grant may be without an answer until the target is asked to refuse (protocol A6).
+	cancelAfter = 30 * time.Second
+	// tryFirst and tryMost bound the pause between two attempts.
+	tryFirst = 250 * time.Millisecond
+	tryMost  = 5 * time.Second
+	// movers is how many requests are moved at a time.
+	movers = 8
+)
+
+// moves are the hand-overs that this process works on: when each is to be tried next, and why the last attempt came to nothing.
+// All of it can be lost: the ledger says what is to be done.
+type moves struct {
+	mu   sync.Mutex
+	m    map[request.ID]*move
+	wake chan request.ID
+}
+
+type move struct {
+	busy  bool
+	again bool // woken while busy
+	tries int
+	next  time.Time
+	cause string
+}
+
+func newMoves() *moves {
+	return &moves{m: make(map[request.ID]*move), wake: make(chan request.ID, 4096)}
+}
+
+// hurry has a request looked at at once. When too many are waiting already, the sweep will come to it.
+func (m *moves) hurry(id request.ID) {
+	m.mu.Lock()
+	if x := m.m[id]; x != nil {
+		x.next = time.Time{}
+		if x.busy {
+			x.again = true
+			m.mu.Unlock()
+			return
+		}
+	}
+	m.mu.Unlock()
+	select {
+	case m.wake <- id:
+	default:
+	}
+}
+
+// begin takes a request if it is due and nobody is at it.
+func (m *moves) begin(id request.ID, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := m.m[id]
+	if x == nil {
+		x = &move{}
+		m.m[id] = x
+	}
+	if x.busy || now.Before(x.next) {
+		return false
+	}
+	x.busy, x.again = true, false
+	return true
+}
+
+// waits reports whether the next attempt is still to come.
+func (m *moves) waits(id request.ID, now time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := m.m[id]
+	return x != nil && (x.busy || now.Before(x.next))
+}
+
+// end puts it down; a cause says that it is to be tried again later.
+func (m *moves) end(id request.ID, cause string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := m.m[id]
+	again := x.again
+	if cause == "" {
+		delete(m.m, id)
+	} else {
+		x.busy, x.cause = false, cause
+		x.next = now.Add(min(tryFirst<<min(x.tries, 8), tryMost))
+		x.tries++
+	}
+	if again {
+		select {
+		case m.wake <- id:
+		default:
+		}
+	}
+}
+
+// cause is why the last attempt came to nothing.
+func (m *moves) cause(id request.ID) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if x := m.m[id]; x != nil {
+		return x.cause
+	}
+	return ""
+}
+
+// mover is one of those who carry out plans as they come.
+func (g *Engine) mover(ctx context.Context) {
+	for {
+		select {
+		case id := <-g.moves.wake:
+			g.move(ctx, id)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// move goes on with the hand-over of a request, if there is one and it is time.
+func (g *Engine) move(ctx context.Context, id request.ID) {
+	if !g.moves.begin(id, g.now()) {
+		return
+	}
+	cause := ""
+	defer func() { g.moves.end(id, cause, g.now()) }()
+	rec, err := g.Ledger.Read(ctx, id)
+	if err != nil {
+		return
+	}
+	switch e := rec.Entry; {
+	case e.Role == request.Granting:
+		cause = g.grant(ctx, rec)
+	case e.Role == request.Owner && e.Plan != nil && !e.Plan.Parked:
+		cause = g.carryOut(ctx, rec)
+	case len(e.Queue) > 0:
+		cause = g.drainQueue(ctx, rec)
+	}
+}
+
+// carryOut tries to do what a plan says. What it returns is why it could not, "" when it did or when there is nothing to be tried again.
+func (g *Engine) carryOut(ctx context.Context, rec store.Record) (cause string) {
+	e := rec.Entry
+	c, err := g.collection(e.Collection)
+	if err != nil {
+		return err.Error()
+	}
+	switch p := e.Plan; {
+	case p.Mode == "delete":
+		return g.erase(ctx, rec, c)
+	case p.To == g.Self:
+		return g.replan(ctx, e.ID, nil)
+	case !g.knows(p.To):
+		return g.park(ctx, rec, "there is no site "+string(p.To)+" in the network (any more)")
+	case !g.Peers.Ready(p.To):
+		return "the link to " + string(p.To) + " is down"
+	}
+	hctx, cancel := context.WithTimeout(ctx, handoverTimeout)
+	v, err := g.Peers.Handover(hctx, e.Plan.To, g.handover(rec, request.Prepare, *e.Plan, request.Epoch{Num: e.Fence.Num + 1, Site: e.Plan.To}))
+	cancel()
+	switch {
+	case err != nil:
+		return "asking " + string(e.Plan.To) + ": " + err.Error()
+	case v.State == request.Unfit:
+		return g.park(ctx, rec, v.Cause)
+	case v.State != request.Ready:
+		return string(e.Plan.To) + " is not ready: " + v.Cause
+	}
+	rec, cause = g.releaseTo(ctx, c, e)
+	if cause != "" || rec.Entry.Role != request.Granting {
+		return cause
+	}
+	return g.grant(ctx, rec)
+}
+
+// releaseTo gives the request up, in its lane: nothing is under way, and what is in the upstream is what will be handed over (A3, A4).
+func (g *Engine) releaseTo(ctx context.Context, c *profile.Collection, planned request.Entry) (rec store.Record, cause string) {
+	leave, err := g.lanes.enter(ctx, string(planned.ID))
+	if err != nil {
+		return rec, err.Error()
+	}
+	defer leave()
+	rec, err = g.settled(ctx, planned.ID)
+	if err != nil {
+		return rec, err.Error()
+	}
+	e := rec.Entry
+	switch {
+	case e.Role != request.Owner || e.Plan == nil || e.Plan.To != planned.Plan.To || e.Plan.Parked:
+		return rec, "" // somebody decided otherwise meanwhile
+	case len(e.Suspect) > 0:
+		return rec, "an earlier write may still land"
+	}
+	if rec, err = g.current(ctx, rec, c); err != nil {
+		return rec, "the record cannot be read: " + err.Error()
+	}
+	rec, err = g.step(ctx, rec, Released{Now: g.now()})
+	if err != nil {
+		return rec, err.Error()
+	}
+	return rec, ""
+}
+
+// current publishes what others changed in the owner's record behind the gateway, so that it is not lost with the hand-over.
+func (g *Engine) current(ctx context.Context, rec store.Record, c *profile.Collection) (store.Record, error) {
+	record, etag, err := g.read(ctx, c, rec.Entry.Local)
+	if err != nil {
+		return rec, err
+	}
+	got, err := c.FromRecord(record)
+	if err != nil {
+		return rec, err
+	}
+	if len(profile.Diff(rec.Entry.Fields, got)) == 0 && len(profile.Diff(got, rec.Entry.Fields)) == 0 {
+		return rec, nil
+	}
+	return g.step(ctx, rec, Seen{Fields: got, ETag: etag, Owe: g.behind(rec.Holders, nil, true), Now: g.now()})
+}
+
+// handover is what the target is told.
+func (g *Engine) handover(rec store.Record, stage request.Stage, p request.Plan, epoch request.Epoch) request.Handover {
+	e := rec.Entry
+	h := request.Handover{Stage: stage, Epoch: epoch, Snapshot: e.Snapshot(), Return: p.Return, Terms: p.Terms, Hops: e.Hops, Routes: e.Routes}
+	h.Snapshot.Owner = g.Self
+	h.Snapshot.Former = append(h.Snapshot.Former[:len(h.Snapshot.Former):len(h.Snapshot.Former)], request.Tenure{Epoch: e.Version.Epoch, Until: g.now()})
+	if over := len(h.Snapshot.Former) - formerKept; over > 0 {
+		h.Snapshot.Former = h.Snapshot.Former[over:]
+	}
+	if p.Terms.Route != "" && p.By == "" {
+		h.Hops++
+		h.Routes = append(h.Routes[:len(h.Routes):len(h.Routes)], p.Terms.Route)
+		h.Routes = h.Routes[max(0, len(h.Routes)-mostHops):]
+	}
+	h.Path = pathAfter(e.Path, g.Self, p)
+	for _, d := range rec.Holders {
+		if d.Site == p.To || !d.Linked() && d.State == request.Delivered {
+			continue
+		}
+		debt := request.Debt{Site: d.Site, Terms: d.Terms}
+		if p.Archive && !slices.Contains(p.Keep, d.Site) {
+			debt.Terms = request.Terms{Mode: request.Remove, Route: p.Terms.Route}
+		}
+		h.Holders = append(h.Holders, debt)
+	}
+	own := request.Debt{Site: g.Self, Terms: p.Terms}
+	if p.Mode == "move" && !slices.Contains(p.Keep, g.Self) {
+		own.Terms = request.Terms{Mode: request.Remove, Route: p.Terms.Route}
+	}
+	h.Holders = append(h.Holders, own)
+	return h
+}
+
+// formerKept is how many past reigns are remembered as history.
+const formerKept = 64
+
+// pathAfter is where returns lead from the target of a plan. A return goes back one step; a transfer to a site on the way home cuts
+// the way short there, so that going round in a circle does not make it longer.
+func pathAfter(path []request.Site, self request.Site, p request.Plan) []request.Site {
+	if i := slices.Index(path, p.To); i >= 0 {
+		return path[i+1:]
+	}
+	if p.Return {
+		return path
+	}
+	return append([]request.Site{self}, path[:min(len(path), formerKept-1)]...)
+}
+
+// grant asks the target for its word until it has one (A5, A6).
+func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
+	e := rec.Entry
+	grant := e.Grant
+	stage := request.GrantIt
+	if g.now().Sub(grant.At) > cancelAfter {
+		stage = request.CancelIt
+	}
+	if !g.knows(grant.To) {
+		return "there is no site " + string(grant.To) + " in the network (any more)"
+	}
+	hctx, cancel := context.WithTimeout(ctx, handoverTimeout)
+	defer cancel()
+	v, err := g.Peers.Handover(hctx, grant.To, g.handover(rec, stage, grant.Plan, grant.Epoch))
+	if err != nil {
+		return "waiting for the word of " + string(grant.To) + ": " + err.Error()
+	}
+	leave, err := g.lanes.enter(ctx, string(e.ID))
+	if err != nil {
+		return err.Error()
+	}
+	defer leave()
+	if rec, err = g.Ledger.Read(ctx, e.ID); err != nil {
+		return err.Error()
+	}
+	if rec.Entry.Role != request.Granting || rec.Entry.Grant.Epoch != grant.Epoch {
+		return "" // the target's own snapshot told us already
+	}
+	switch v.State {
+	case request.Accepted:
+		err = g.yielded(ctx, rec, grant.To, grant.Epoch)
+	case request.Overtaken:
+		if v.Epoch.Compare(grant.Epoch) <= 0 {
+			return string(grant.To) + " answered " + string(v.State) + " with an epoch that is not later"
+		}
+		err = g.yielded(ctx, rec, v.Epoch.Site, v.Epoch)
+	case request.Declined:
+		g.Log.Info("a hand-over was declined", append(logRequest(e), zap.String("to", string(grant.To)), zap.String("cause", v.Cause))...)
+		_, err = g.step(ctx, rec, Resumed{Owe: g.behind(rec.Holders, nil, false), Cause: v.Cause, Parked: v.Final, Now: g.now()})
+		if err == nil && !v.Final {
+			return string(grant.To) + " declined: " + v.Cause
+		}
+	default:
+		return string(grant.To) + " has not decided yet: " + v.Cause
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func (g *Engine) yielded(ctx context.Context, rec store.Record, owner request.Site, epoch request.Epoch) error {
+	_, err := g.step(ctx, rec, Yielded{Owner: owner, Epoch: epoch, Drop: sitesOf(rec.Holders), Now: g.now()})
+	if err == nil {
+		g.Log.Info("ownership was handed over", append(logRequest(rec.Entry), zap.String("to", string(owner)))...)
+		g.waiters.wake(rec.Entry.ID)
+	}
+	return err
+}
+
+func sitesOf(holders []request.Delivery) []request.Site {
+	out := make([]request.Site, len(holders))
+	for i, h := range holders {
+		out[i] = h.Site
+	}
+	return out
+}
+
+// park gives a plan up until a person, or another write, asks for it again.
+func (g *Engine) park(ctx context.Context, rec store.Record, why string) string {
+	g.Log.Warn("a transfer is parked and needs a person", append(logRequest(rec.Entry), zap.String("to", string(rec.Entry.Plan.To)), zap.String("cause", why))...)
+	p := *rec.Entry.Plan
+	p.Parked, p.Cause = true, why
+	return g.replan(ctx, rec.Entry.ID, &p)
+}
+
+// replan replaces the plan of a request, unless another took its place meanwhile.
+func (g *Engine) replan(ctx context.Context, id request.ID, p *request.Plan) string {
+	leave, err := g.lanes.enter(ctx, string(id))
+	if err != nil {
+		return err.Error()
+	}
+	defer leave()
+	rec, err := g.Ledger.Read(ctx, id)
+	if err != nil {
+		return err.Error()
+	}
+	if rec.Entry.Role != request.Owner || rec.Entry.Plan == nil || p != nil && !rec.Entry.Plan.Since.Equal(p.Since) {
+		return ""
+	}
+	if _, err = g.step(ctx, rec, Planned{Plan: p, Now: g.now()}); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// erase deletes a request because a route says so.
+func (g *Engine) erase(ctx context.Context, rec store.Record, c *profile.Collection) string {
+	leave, err := g.lanes.enter(ctx, string(rec.Entry.ID))
+	if err != nil {
+		return err.Error()
+	}
+	defer leave()
+	if rec, err = g.settled(ctx, rec.Entry.ID); err != nil {
+		return err.Error()
+	}
+	if p := rec.Entry.Plan; rec.Entry.Role != request.Owner || p == nil || p.Mode != "delete" {
+		return ""
+	}
+	w := request.Write{Op: "route/" + rec.Entry.Plan.Terms.Route + "/" + rec.Entry.Version.Mark(), Kind: request.Delete,
+		Collection: rec.Entry.Collection, Request: rec.Entry.ID, Entry: g.Self}
+	res, err := g.own(ctx, rec, c, w)
+	switch {
+	case err != nil:
+		return err.Error()
+	case res.Answer != nil && res.Answer.Status >= 300 && res.Version.IsZero():
+		return said(g.Self, *res.Answer)
+	}
+	return ""
+}
