@@ -34,18 +34,18 @@ func (k keyspace) tag(p int) string { return fmt.Sprintf("{%s:p%02d}", k.prefix,
 // identity holds whose store it is.
 func (k keyspace) identity() string { return "{" + k.prefix + "}:identity" }
 
-// request is the hash of one request: rev, tx (its last transaction), e (the entry), open ("open" while it is among the intents),
+// request is the hash of one request: rev, tx (its last transaction), e (the entry), open ("open" while it is unsettled),
 // h:SITE (a holder's row), l:SITE (its lease, "" for none), n:NAME (a link's nonce).
 func (k keyspace) request(id request.ID) string {
 	return k.tag(partition(string(id))) + ":r:" + string(id)
 }
 
-// ids and open are the sets, ordered by id, of all requests of a partition and of those with an open intent.
+// ids and open are the sets, ordered by id, of all requests of a partition and of those that are unsettled.
 func (k keyspace) ids(p int) string  { return k.tag(p) + ":ids" }
 func (k keyspace) open(p int) string { return k.tag(p) + ":open" }
 
-// due is the set of deliveries to a site by when they may be claimed, since by when the site fell behind, behind by id.
-func (k keyspace) due(p int, site request.Site) string   { return k.tag(p) + ":due:" + string(site) }
+// since is the set of deliveries to a site by when the site fell behind, behind the same by id. The scripts alone know due:SITE and
+// due:SITE\nPOOL, the deliveries by when they may be claimed, one set for each pool, and pools:SITE, the names of these pools.
 func (k keyspace) since(p int, site request.Site) string { return k.tag(p) + ":since:" + string(site) }
 func (k keyspace) behind(p int, site request.Site) string {
 	return k.tag(p) + ":behind:" + string(site)

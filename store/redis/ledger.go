@@ -208,10 +208,10 @@ func (s *Store) commitArgs(tx *store.Tx, txid string, value []byte) []any {
 	if tx.Forget {
 		owe, drop, link = nil, nil, nil
 	}
-	args := append(make([]any, 0, 16+4*len(tx.Owe)), string(tx.Entry.ID), strconv.FormatUint(tx.Rev, 10), txid, verb, value, open,
+	args := append(make([]any, 0, 16+6*len(tx.Owe)), string(tx.Entry.ID), strconv.FormatUint(tx.Rev, 10), txid, verb, value, open,
 		rows.Nanos(tx.Now), tx.Entry.Version.Mark(), len(owe))
 	for _, d := range owe {
-		args = append(args, string(d.Site), d.Mode, d.Route, d.Pool)
+		args = append(args, string(d.Site), d.Mode, d.Route, d.Pool, rows.OtherTerms(d.Terms), rows.Nanos(d.Due))
 	}
 	args = append(args, len(drop))
 	for _, site := range drop {

@@ -3,7 +3,6 @@ package redis
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,13 +24,14 @@ func micros(t time.Time) int64 {
 	return t.UnixMicro()
 }
 
-// seen is a delivery found to be due.
+// seen is a delivery found to be due, in the line of a pool.
 type seen struct {
 	id    request.ID
+	pool  string
 	score float64
 }
 
-// Claim implements store.Queue: one pipeline looks what is due in each partition, a second leases the oldest. Another gateway
+// Claim implements store.Queue: a first script looks what is due in each partition, a second leases the oldest. Another gateway
 // may be faster in between; then it looks again.
 func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, error) {
 	if c.Limit <= 0 {
@@ -50,20 +50,41 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 	return nil, nil
 }
 
-// look lists what is due for a site, oldest first, as many as are wanted.
+// look lists what is due for a site, oldest first, as many as are wanted. In each partition there is a line for each pool, so that
+// those passed over cost nothing.
 func (s *Store) look(ctx context.Context, c store.Claim) ([]seen, error) {
-	now := strconv.FormatInt(micros(c.Now), 10)
-	calls := make([]*pending, partitions)
-	for p := range calls {
-		calls[p] = call(goredis.NewZSliceCmd(ctx, "zrangebyscore", s.keys.due(p, c.Site), "-inf", now, "withscores", "limit", 0, c.Limit))
+	var args [partitions][]any
+	for p := range partitions {
+		at := s.together(p)
+		if args[at] == nil {
+			args[at] = []any{string(c.Site), micros(c.Now), c.Limit, len(c.Not)}
+			for _, pool := range c.Not {
+				args[at] = append(args[at], pool)
+			}
+		}
+		args[at] = append(args[at], s.keys.tag(p))
+	}
+	var calls []*pending
+	for p, a := range args {
+		if a != nil {
+			calls = append(calls, run(s.scripts.look, s.keys.tag(p), false, a...))
+		}
 	}
 	if err := s.do(ctx, "store.Claim", calls...); err != nil {
 		return nil, err
 	}
 	var out []seen
 	for _, p := range calls {
-		for _, z := range p.cmd.(*goredis.ZSliceCmd).Val() {
-			out = append(out, seen{request.ID(fmt.Sprint(z.Member)), z.Score})
+		list, err := p.cmd.(*goredis.Cmd).StringSlice()
+		if err != nil {
+			return nil, down("store.Claim", err)
+		}
+		for i := 0; i+2 < len(list); i += 3 {
+			score, err := strconv.ParseFloat(list[i+2], 64)
+			if err != nil {
+				return nil, down("store.Claim", err)
+			}
+			out = append(out, seen{request.ID(list[i]), list[i+1], score})
 		}
 	}
 	slices.SortFunc(out, func(a, b seen) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id)) })
@@ -81,7 +102,7 @@ func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.C
 		if args[p] == nil {
 			args[p] = []any{string(c.Site), micros(c.Now), rows.Nanos(c.Now.Add(c.Lease)), token}
 		}
-		args[p] = append(args[p], s.keys.tag(partition(string(d.id))), string(d.id))
+		args[p] = append(args[p], s.keys.tag(partition(string(d.id))), string(d.id), d.pool)
 	}
 	var calls []*pending
 	for p, a := range args {
@@ -194,9 +215,10 @@ func (s *Store) Backlog(ctx context.Context) ([]store.Backlog, error) {
 	if err := s.do(ctx, "store.Backlog", calls...); err != nil {
 		return nil, err
 	}
+	now := s.now()
 	for i, c := range calls {
 		for _, z := range c.cmd.(*goredis.ZSliceCmd).Val() {
-			if t := time.UnixMicro(int64(z.Score)).UTC(); z.Score != 0 && (of[i].Oldest.IsZero() || t.Before(of[i].Oldest)) {
+			if t := time.UnixMicro(int64(z.Score)).UTC(); z.Score != 0 && !t.After(now) && (of[i].Oldest.IsZero() || t.Before(of[i].Oldest)) {
 				of[i].Oldest = t
 			}
 		}

@@ -29,7 +29,7 @@ type Options struct {
 	Timeout time.Duration
 	// Lanes is how many pipelines may be under way at once; 0 is 4.
 	Lanes int
-	// Now tells the time for the life of operations; nil is time.Now.
+	// Now tells the time for the life of operations, and for what is behind and not only held; nil is time.Now.
 	Now func() time.Time
 }
 

@@ -2,8 +2,12 @@ package redis
 
 import (
 	_ "embed"
+	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
 )
 
 //go:embed lua/common.lua
@@ -11,6 +15,9 @@ var commonLua string
 
 //go:embed lua/commit.lua
 var commitLua string
+
+//go:embed lua/look.lua
+var lookLua string
 
 //go:embed lua/claim.lua
 var claimLua string
@@ -28,13 +35,13 @@ var olderLua string
 type script struct{ text, sha string }
 
 func newScript(text string) script {
-	text = commonLua + "\n" + text
+	text = fmt.Sprintf("local HELD, INDEPENDENT, REMOVE = %q, %q, %q\n", store.Held, request.Independent, request.Remove) + commonLua + "\n" + text
 	return script{text, goredis.NewScript(text).Hash()}
 }
 
 // scripts are all that the store runs; each file says what it takes and answers.
-type scripts struct{ commit, claim, settle, link, older script }
+type scripts struct{ commit, look, claim, settle, link, older script }
 
 func newScripts() scripts {
-	return scripts{newScript(commitLua), newScript(claimLua), newScript(settleLua), newScript(linkLua), newScript(olderLua)}
+	return scripts{newScript(commitLua), newScript(lookLua), newScript(claimLua), newScript(settleLua), newScript(linkLua), newScript(olderLua)}
 }

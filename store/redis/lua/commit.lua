@@ -2,8 +2,8 @@
 --
 -- KEYS   1 tag of the request's partition
 -- ARGV   1 id  2 revision it was made from ("0": it must not exist)  3 transaction id  4 "forget" or "write"
---        5 entry  6 "open" when an intent or suspect is open, else ""  7 now  8 version, as a mark
---        9 number of debts, then site, mode, route, pool of each
+--        5 entry  6 "open" when the request is unsettled, else ""  7 now  8 version, as a mark
+--        9 number of debts, then site, mode, route, pool, other terms and due of each
 --        then number of sites to drop, then the sites
 --        then number of names linked, then name, nonce and key of the candidates of each
 --        then number of names unlinked, then name and key of the candidates of each
@@ -22,7 +22,7 @@ end
 -- One read of all that matters: the head, then row and lease of each debtor.
 local debts, wanted = {}, {'rev', 'tx', 'open'}
 for i = 1, tonumber(take()) do
-  debts[i] = {take(), take(), take(), take()}
+  debts[i] = {take(), take(), take(), take(), take(), take()}
   wanted[#wanted + 1] = 'h:' .. debts[i][1]
   wanted[#wanted + 1] = 'l:' .. debts[i][1]
 end
@@ -63,8 +63,7 @@ end
 local function drop(site)
   local old = redis.call('HMGET', key, 'h:' .. site, 'l:' .. site)
   if not old[1] then return end
-  local row = cmsgpack.unpack(old[1])
-  place(id, site, shown(row, old[2]), row[SINCE], false, false)
+  place(id, site, standing(unpack_row(old[1]), old[2]), false, false)
   redis.call('HDEL', key, 'h:' .. site, 'l:' .. site)
 end
 
@@ -93,23 +92,44 @@ if ARGV[6] ~= open then
   write('open', ARGV[6])
 end
 
-for i, debt in ipairs(debts) do
-  local site = debt[1]
-  local row, lease = held[2 * i + 2], held[2 * i + 3]
-  local before, since = false, ''
-  if row then
-    row = cmsgpack.unpack(row)
-    before, since = shown(row, lease), row[SINCE]
-  else
-    row = {site, '', '', 'pending', now, now, '', '0', '', '', debt[2], debt[3], debt[4]}
+-- owe makes a row owe the version, from the time when on; held says that this is later than now.
+local function owe(row, when, held)
+  local state = row[STATE]
+  local behind = state == 'pending' or state == 'waiting'
+  row[OWED] = version
+  if held and behind and not later(row[DUE], when) then return end
+  if state == 'delivered' then
+    row[SINCE], row[ATTEMPTS], row[CAUSE] = when, '0', ''
+  elseif state == 'cancelled' or held and not behind or later(row[SINCE], when) then
+    row[SINCE] = when
   end
-  if row[STATE] == 'delivered' then row[SINCE], row[ATTEMPTS], row[CAUSE] = now, '0', '' end
-  if row[STATE] == 'cancelled' then row[SINCE] = now end
+  if held then
+    row[STATE], row[DUE], row[CAUSE] = 'waiting', when, HELD
+    return
+  end
   -- One that is due already keeps its place in the line.
-  if row[STATE] ~= 'pending' or later(row[DUE], now) then row[DUE] = now end
-  row[STATE], row[OWED] = 'pending', version
+  if state ~= 'pending' or later(row[DUE], now) then row[DUE] = now end
+  row[STATE] = 'pending'
+  if row[CAUSE] == HELD then row[CAUSE] = '' end
+end
+
+for i, debt in ipairs(debts) do
+  local site, due = debt[1], debt[6]
+  local row, lease = held[2 * i + 2], held[2 * i + 3]
+  local wait = later(due, now)
+  local when = wait and due or now
+  row = row and unpack_row(row)
+  local was = standing(row, lease)
+  row = row or {site, '', '', 'delivered', when, when, '', '0', '', '', '', '', '', ''}
+  row[MODE], row[ROUTE], row[POOL], row[TERMS] = debt[2], debt[3], debt[4], debt[5]
+  owe(row, when, wait)
   write('h:' .. site, cmsgpack.pack(row))
-  place(id, site, before, since, row, lease)
+  if lease and lease ~= '' then
+    local token, till, of, next = lease_parts(lease)
+    lease = lease_text(token, till, of, earlier(next, when))
+    write('l:' .. site, lease)
+  end
+  place(id, site, was, row, lease)
 end
 
 local gone = {}

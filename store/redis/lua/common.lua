@@ -5,12 +5,19 @@
 -- where slots do not matter, claim and settle go through many partitions in one call, and commit changes the names as well.
 --
 -- A delivery's row is a MessagePack array of texts: site, owed, acked, state, due, since, last, attempts, cause, local, mode,
--- route, pool. Times are decimal nanoseconds, "" for none. Versions are marks, "EPOCH@SITE.SEQUENCE".
-local OWED, ACKED, STATE, DUE, SINCE, LAST, ATTEMPTS, CAUSE, LOCAL = 2, 3, 4, 5, 6, 7, 8, 9, 10
+-- route, pool, other terms. Times are decimal nanoseconds, "" for none. Versions are marks, "EPOCH@SITE.SEQUENCE".
+--
+-- What a commit and a settlement make of a delivery is said in Go, in store/internal/merge; commit.lua and settle.lua say the same.
+-- HELD, INDEPENDENT and REMOVE are put in front by script.go.
+local OWED, ACKED, STATE, DUE, SINCE, LAST, ATTEMPTS, CAUSE, LOCAL, MODE, ROUTE, POOL, TERMS = 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 local tag = KEYS[1]
 
 local function request_key(id) return tag .. ':r:' .. id end
-local function due_key(site) return tag .. ':due:' .. site end
+local function due_key(site, pool)
+  if pool == '' then return tag .. ':due:' .. site end
+  return tag .. ':due:' .. site .. '\n' .. pool
+end
+local function pools_key(site) return tag .. ':pools:' .. site end
 local function since_key(site) return tag .. ':since:' .. site end
 local function behind_key(site) return tag .. ':behind:' .. site end
 
@@ -50,10 +57,31 @@ local function newer(a, b)
   return tonumber(aq) > tonumber(bq)
 end
 
--- A lease is "TOKEN UNTIL"; '' or false when there is none.
+-- earlier is the earlier one of two times; "" is none.
+local function earlier(a, b)
+  if a == '' or b ~= '' and later(a, b) then return b end
+  return a
+end
+
+-- unpack_row reads a row; one that was written before the other terms were kept gets none.
+local function unpack_row(text)
+  local row = cmsgpack.unpack(text)
+  row[TERMS] = row[TERMS] or ''
+  return row
+end
+
+-- kind is what the mode of a row asks for: '' for a linked copy.
+local function kind(row)
+  if row[MODE] == INDEPENDENT or row[MODE] == REMOVE then return row[MODE] end
+  return ''
+end
+
+-- A lease is "TOKEN UNTIL KIND NEXT"; '' or false when there is none. KIND is that of the row as it was handed out, NEXT when what
+-- is owed anew since then may be delivered, '' when nothing is.
+local function lease_text(token, till, kind, next) return table.concat({token, till, kind, next}, ' ') end
 local function lease_parts(lease)
-  if not lease or lease == '' then return '', '' end
-  return string.match(lease, '^(%S+) (%S*)$')
+  if not lease or lease == '' then return '', '', '', '' end
+  return string.match(lease, '^(%S+) (%S*) ?(%S*) ?(%S*)$')
 end
 
 -- shown is the state as it is counted: "in flight" under a lease; false for what is delivered or is no holder.
@@ -62,6 +90,12 @@ local function shown(row, lease)
   if lease and lease ~= '' then return 'in flight' end
   if row[STATE] == 'delivered' then return false end
   return row[STATE]
+end
+
+-- standing is what place must know of a delivery as it was before a change; row is false for one that was none.
+local function standing(row, lease)
+  if not row then return {state = false, since = '', pool = ''} end
+  return {state = shown(row, lease), since = row[SINCE], pool = row[POOL]}
 end
 
 local function listed(state)
@@ -81,26 +115,32 @@ local function flush_counts()
   end
 end
 
--- place brings what is derived from a delivery up to date: the due set, the age set, the set of those behind, and the counts.
--- before and since are what shown said and what the row's age was, before the change; row is false when the holder is gone.
-local function place(id, site, before, since, row, lease)
-  local after = shown(row, lease)
+-- enqueue puts a delivery in the line of its pool, and the pool among those of the site.
+local function enqueue(id, site, pool, score)
+  if redis.call('ZADD', due_key(site, pool), score, id) == 1 and pool ~= '' then redis.call('SADD', pools_key(site), pool) end
+end
+
+-- place brings what is derived from a delivery up to date: the due sets, the age set, the set of those behind, and the counts.
+-- was is its standing before the change; row is false when the holder is gone.
+local function place(id, site, was, row, lease)
+  local before, after = was.state, shown(row, lease)
   if before ~= after then
     if before then count(site, before, -1) end
     if after then count(site, after, 1) end
     if after and not before then redis.call('ZADD', behind_key(site), 0, id) end
     if before and not after then redis.call('ZREM', behind_key(site), id) end
   end
+  local score = false
   if after == 'in flight' then
     local _, till = lease_parts(lease)
-    redis.call('ZADD', due_key(site), micros(till), id)
+    score = micros(till)
   elseif after == 'pending' or after == 'waiting' then
-    redis.call('ZADD', due_key(site), micros(row[DUE]), id)
-  elseif before then
-    redis.call('ZREM', due_key(site), id)
+    score = micros(row[DUE])
   end
+  if before and (not score or was.pool ~= row[POOL]) then redis.call('ZREM', due_key(site, was.pool), id) end
+  if score then enqueue(id, site, row[POOL], score) end
   if listed(after) then
-    if not listed(before) or row[SINCE] ~= since then redis.call('ZADD', since_key(site), micros(row[SINCE]), id) end
+    if not listed(before) or row[SINCE] ~= was.since then redis.call('ZADD', since_key(site), micros(row[SINCE]), id) end
   elseif listed(before) then
     redis.call('ZREM', since_key(site), id)
   end
