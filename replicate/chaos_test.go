@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -12,28 +13,72 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// TestChaos runs writers at three sites through cut links, lost answers, upstreams that break off before, after or long before
-// they commit, and gateways that die between any two steps. When all is quiet again, every acknowledged write must be in its owner's record
-// and every copy equal; no site may have a record twice. The seed is in the name of the failing run.
+// TestChaos runs writers at three sites, while operators move ownership to and fro, through cut links, lost answers, upstreams that
+// break off before, after or long before they commit, and gateways that die between any two steps. At no moment may a request have two
+// owners, or a version go back. When all is quiet again every request has one owner, every acknowledged write is in its record, every copy is
+// equal, no site has a record twice, and what was deleted is gone. The seed is in the name of the failing run; MERIDIAN_SEEDS=FROM-TO
+// runs others.
 func TestChaos(t *testing.T) {
-	seeds := 150
+	from, to := 0, 150
 	if testing.Short() {
-		seeds = 20
+		to = 20
 	}
-	for seed := range seeds {
+	if s := os.Getenv("MERIDIAN_SEEDS"); s != "" {
+		if _, err := fmt.Sscanf(s, "%d-%d", &from, &to); err != nil {
+			t.Fatalf("MERIDIAN_SEEDS=%s: want FROM-TO", s)
+		}
+	}
+	for seed := from; seed < to; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, true, func(c *cluster) { (&chaos{cluster: c, rnd: rand.New(rand.NewPCG(uint64(seed), 7))}).run() })
+			for _, fault := range simulate(t, seed, "") {
+				t.Error(fault)
+			}
 		})
 	}
 }
 
+// TestPlantedBugsAreFound shows that the simulation can fail: each of these bugs is found within a thousand seeds.
+func TestPlantedBugsAreFound(t *testing.T) {
+	for _, bug := range []string{grantFirst, noCompare, staleSequence, abortByTime, ackEarly, forgetGrant} {
+		t.Run(bug, func(t *testing.T) {
+			t.Parallel()
+			for seed := range 1000 {
+				if faults := simulate(t, seed, bug); len(faults) > 0 {
+					t.Logf("found with seed %d: %s", seed, faults[0])
+					return
+				}
+			}
+			t.Error("not found within 1000 seeds")
+		})
+	}
+}
+
+// simulate runs one seed and returns what must not have been.
+func simulate(t *testing.T, seed int, bug string) (faults []string) {
+	with := cluster{corr: true, watch: newWatcher(), plant: bug}
+	inBubbleWith(t, with, func(c *cluster) {
+		h := &chaos{cluster: c, rnd: rand.New(rand.NewPCG(uint64(seed), 7))}
+		h.run()
+		faults = append(with.watch.faults, h.faults...)
+	})
+	return faults
+}
+
 type chaos struct {
 	*cluster
-	mu    sync.Mutex
-	rnd   *rand.Rand
-	acked map[request.ID]map[string]float64 // field -> value, of acknowledged writes
-	sent  map[string]bool                   // fields that were sent at all
+	mu      sync.Mutex
+	rnd     *rand.Rand
+	acked   map[request.ID]map[string]float64 // field -> value, of acknowledged writes
+	deleted map[request.ID]bool               // acknowledged deletions
+	doomed  map[request.ID]bool               // those that somebody tried to delete
+	faults  []string
+}
+
+func (h *chaos) fault(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults = append(h.faults, fmt.Sprintf(format, args...))
 }
 
 func (h *chaos) n(n int) int {
@@ -43,7 +88,7 @@ func (h *chaos) n(n int) int {
 }
 
 func (h *chaos) run() {
-	h.acked = map[request.ID]map[string]float64{}
+	h.acked, h.deleted, h.doomed = map[request.ID]map[string]float64{}, map[request.ID]bool{}, map[request.ID]bool{}
 	var known []request.ID
 	for i := range 4 {
 		body := fmt.Sprintf(`{"category":%q,"status":"closed","nr":%d}`, []string{"chair", "desk"}[i%2], i)
@@ -57,7 +102,7 @@ func (h *chaos) run() {
 	time.Sleep(5 * time.Second)
 	for _, s := range sites {
 		h.apis[s].mu.Lock()
-		h.apis[s].fault, h.apis[s].late = h.fault, h.late
+		h.apis[s].fault, h.apis[s].late = h.broken, h.late
 		h.apis[s].mu.Unlock()
 	}
 	h.links.mu.Lock()
@@ -68,13 +113,14 @@ func (h *chaos) run() {
 		writers.Go(func() { h.writer(w, known) })
 	}
 	writers.Go(h.trouble)
+	writers.Go(func() { h.operator(known) })
 	writers.Wait()
 	h.heal()
 	h.check(slices.Collect(maps.Keys(h.acked)))
 }
 
-// fault breaks one upstream call in fifteen, before or after it is made, or slows it down.
-func (h *chaos) fault(_ request.Call, after bool) error {
+// broken breaks one upstream call in fifteen, before or after it is made, or slows it down.
+func (h *chaos) broken(_ request.Call, after bool) error {
 	if h.n(30) == 0 {
 		return errBroke
 	}
@@ -101,6 +147,9 @@ func (h *chaos) writer(w int, known []request.ID) {
 		if h.n(5) == 0 {
 			h.create(s, float64(100*w+i))
 		}
+		if h.n(12) == 0 {
+			h.remove(s)
+		}
 		rec, err := h.stores[s].Read(h.t.Context(), id)
 		if err == nil && rec.Entry.Local != "" {
 			field := fmt.Sprintf("w%d_%d", w, i)
@@ -123,6 +172,44 @@ func (h *chaos) create(s request.Site, nr float64) {
 		h.mu.Lock()
 		h.acked[res.Entry.ID] = map[string]float64{"nr": nr}
 		h.mu.Unlock()
+	}
+}
+
+// remove deletes a request that was made in the middle.
+func (h *chaos) remove(s request.Site) {
+	h.mu.Lock()
+	ids := slices.Sorted(maps.Keys(h.acked))
+	h.mu.Unlock()
+	id := ids[h.n(len(ids))]
+	rec, err := h.stores[s].Read(h.t.Context(), id)
+	h.mu.Lock()
+	first := h.acked[id]["nr"] == 0 || h.doomed[id]
+	h.mu.Unlock()
+	if err != nil || rec.Entry.Local == "" || first {
+		return
+	}
+	h.mu.Lock()
+	h.doomed[id] = true
+	h.mu.Unlock()
+	if res, err := h.send(s, request.Delete, rec.Entry.Local, ""); err == nil && res.Answer != nil && res.Answer.Status < 300 {
+		h.mu.Lock()
+		h.deleted[id] = true
+		h.mu.Unlock()
+	}
+}
+
+// operator moves requests to and fro.
+func (h *chaos) operator(known []request.ID) {
+	for range 25 {
+		s := sites[h.n(len(sites))]
+		o := request.Order{Request: known[h.n(len(known))], To: sites[h.n(len(sites))]}
+		if h.n(4) == 0 {
+			o.To, o.Return = "", true
+		}
+		if g := h.at(s); g != nil {
+			_, _ = g.Order(h.t.Context(), o) // what becomes of it is seen in the end
+		}
+		time.Sleep(time.Duration(h.n(2500)) * time.Millisecond)
 	}
 }
 
@@ -156,28 +243,31 @@ func (h *chaos) heal() {
 }
 
 func (h *chaos) check(known []request.ID) {
-	h.t.Helper()
 	for _, id := range known {
-		owners := 0
-		var owner request.Site
+		if h.doomed[id] && h.gone(id) || h.deleted[id] {
+			if !h.gone(id) {
+				h.fault("%s was deleted and is there again", id)
+			}
+			continue
+		}
+		owner, ok := h.owner(id)
+		if !ok {
+			continue
+		}
+		want := h.recordOf(id, owner)
 		for _, s := range sites {
 			e := h.entry(id, s)
-			if e.Role == request.Owner {
-				owner = s
-				owners++
+			if e.Owner != owner {
+				h.fault("%s at %s follows %s, the owner is %s", id, s, e.Owner, owner)
 			}
-			if e.Intent != nil {
-				h.t.Errorf("%s at %s still has an open %s", id, s, e.Intent.Kind)
+			if got := h.recordOf(id, s); got != want {
+				h.fault("%s: %s has %v, the owner %s has %v", id, s, got, owner, want)
 			}
 		}
-		if owners != 1 {
-			h.t.Fatalf("%s has %d owners", id, owners)
-		}
-		h.converged(id, owner, sites...)
 		rec := h.record(id, owner)
 		for f, v := range h.acked[id] {
 			if rec[f] != v {
-				h.t.Errorf("acknowledged write %s of %s is missing: %v", f, id, rec[f])
+				h.fault("acknowledged write %s of %s is missing: %v", f, id, rec[f])
 			}
 		}
 	}
@@ -185,10 +275,59 @@ func (h *chaos) check(known []request.ID) {
 		seen := map[any]bool{}
 		for _, r := range h.apis[s].all() {
 			if ref := r["ref"]; ref != nil && seen[ref] {
-				h.t.Errorf("%s has two records of %v", s, ref)
+				h.fault("%s has two records of %v", s, ref)
 			} else {
 				seen[ref] = true
 			}
 		}
 	}
+}
+
+// owner is the one site that owns a request, with nothing under way anywhere.
+func (h *chaos) owner(id request.ID) (owner request.Site, ok bool) {
+	owners := 0
+	for _, s := range sites {
+		e := h.entry(id, s)
+		switch {
+		case e.Role == request.Owner:
+			owner = s
+			owners++
+		case e.Role == request.Granting, e.Role == request.Elect:
+			h.fault("%s is still %s at %s", id, e.Role, s)
+		}
+		if e.Intent != nil {
+			h.fault("%s at %s still has an open %s", id, s, e.Intent.Kind)
+		}
+		if e.Plan != nil && !e.Plan.Parked {
+			h.fault("%s at %s is still to go to %s: %s", id, s, e.Plan.To, e.Plan.Cause)
+		}
+	}
+	if owners != 1 {
+		h.fault("%s has %d owners", id, owners)
+	}
+	return owner, owners == 1
+}
+
+// recordOf is the shared part of a site's record, as text.
+func (h *chaos) recordOf(id request.ID, s request.Site) string {
+	e := h.entry(id, s)
+	if e.Local == "" {
+		return "no record"
+	}
+	r := h.apis[s].get(e.Local)
+	delete(r, "id")
+	delete(r, "ref")
+	return fmt.Sprint(r)
+}
+
+// gone reports whether no site has a record of a request.
+func (h *chaos) gone(id request.ID) bool {
+	for _, s := range sites {
+		for _, r := range h.apis[s].all() {
+			if r["ref"] == string(id) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -263,6 +263,8 @@ type cluster struct {
 	routes []routing.Route
 	boot   int
 	corr   bool
+	watch  *watcher // nil: nobody looks
+	plant  string   // a bug to be planted
 }
 
 var sites = []request.Site{"sf", "chicago", "paris"}
@@ -270,8 +272,12 @@ var sites = []request.Site{"sf", "chicago", "paris"}
 // inBubble runs a test with three sites whose API has an external-id field when corr is set. Chairs belong to Chicago, and
 // closed requests are copied to all.
 func inBubble(t *testing.T, corr bool, test func(*cluster)) {
+	inBubbleWith(t, cluster{corr: corr}, test)
+}
+
+func inBubbleWith(t *testing.T, with cluster, test func(*cluster)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, corr: corr, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{}, guards: map[request.Site]*guard{},
+		c := &cluster{t: t, corr: with.corr, watch: with.watch, plant: with.plant, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{}, guards: map[request.Site]*guard{},
 			links: &links{engines: map[request.Site]*Engine{}, cut: map[[2]request.Site]bool{}}}
 		c.routes = []routing.Route{
 			{Name: "chairs", On: []routing.Event{routing.Create}, At: []request.Site{"sf"}, When: `category == "chair"`,
@@ -301,10 +307,10 @@ func (c *cluster) start(s request.Site) {
 	if len(problems) > 0 {
 		c.t.Fatal(problems)
 	}
-	kept := &guard{Store: c.stores[s]}
+	kept := &guard{Store: c.stores[s], site: s, watch: c.watch}
 	c.guards[s] = kept
-	g := New(Options{Self: s, Sites: sites, Profile: testProfile(c.t, c.corr), Ledger: kept, Queue: kept, Notes: kept,
-		Upstream: c.apis[s], Peers: linkOf{c.links, s}, Routes: table, Replica: string(s), Boot: fmt.Sprint(c.boot)})
+	g := New(Options{Self: s, Sites: sites, Profile: testProfile(c.t, c.corr), Ledger: planted(c.plant, kept), Queue: kept, Notes: kept,
+		Upstream: c.apis[s], Peers: plantedPeers(c.plant, linkOf{c.links, s}), Routes: table, Replica: string(s), Boot: fmt.Sprint(c.boot)})
 	c.links.mu.Lock()
 	c.links.engines[s] = g
 	c.links.mu.Unlock()

@@ -98,7 +98,9 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 		return rec, err
 	}
 	// An independent copy carries the id too and is not what is looked for.
-	hits = slices.DeleteFunc(hits, func(h profile.Created) bool { return e.Apart != "" && h.Local == e.Apart && e.Intent.Snapshot.Terms.Mode != request.Independent })
+	hits = slices.DeleteFunc(hits, func(h profile.Created) bool {
+		return e.Apart != "" && h.Local == e.Apart && e.Intent.Snapshot.Terms.Mode != request.Independent
+	})
 	if len(hits) == 0 {
 		if quiet {
 			return g.step(ctx, rec, Failed{Now: g.now()})
