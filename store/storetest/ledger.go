@@ -97,12 +97,15 @@ func fieldsStayExact(t *testing.T, open Opener) {
 	}
 	e := entry(1, 1)
 	e.Fields = odd
-	e.Intent = &request.Intent{Kind: request.Apply, Op: "o", Fields: odd, Pre: odd, Snapshot: &request.Snapshot{ID: e.ID, Fields: odd}}
+	e.Intent = &request.Intent{Kind: request.Apply, Op: "o", Fields: odd, Pre: odd, Snapshot: &request.Snapshot{ID: e.ID, Fields: odd},
+		Accept: &request.Handover{Snapshot: request.Snapshot{ID: e.ID, Fields: odd}}}
+	e.Queue = []request.Queued{{Op: "a"}, {Op: "b", Fields: odd}, {Op: "c", Pre: odd}}
 	commit(t, s, store.Tx{Entry: e, Owe: debts(chicago), Now: start})
 	check := func(what string, got request.Entry) {
 		t.Helper()
 		for name, f := range map[string]request.Fields{"fields": got.Fields, "intent": got.Intent.Fields, "pre": got.Intent.Pre,
-			"snapshot": got.Intent.Snapshot.Fields} {
+			"snapshot": got.Intent.Snapshot.Fields, "accept": got.Intent.Accept.Snapshot.Fields,
+			"queue": got.Queue[1].Fields, "pre in the queue": got.Queue[2].Pre} {
 			if string(f.AppendJSON(nil)) != string(odd.AppendJSON(nil)) {
 				t.Errorf("%s, %s: %s", what, name, f.AppendJSON(nil))
 			}
