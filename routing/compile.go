@@ -11,6 +11,7 @@ import (
 // Table is the routes, compiled. It does not change and is safe for concurrent use.
 type Table struct {
 	routes   []compiled
+	timed    map[string]int32 // those with a schedule, by name
 	sites    []request.Site
 	parts    map[part]*index
 	warnings []Problem
@@ -32,13 +33,16 @@ func (c *compiled) atoms() []atom {
 // Compile checks and compiles routes. Sites are all of the network. Declared are the fields that profiles name. With a problem,
 // and every one is reported, there is no table.
 func Compile(routes []Route, sites []request.Site, declared ...Declared) (*Table, []Problem) {
-	t := &Table{routes: make([]compiled, len(routes)), sites: slices.Clone(sites)}
+	t := &Table{routes: make([]compiled, len(routes)), sites: slices.Clone(sites), timed: map[string]int32{}}
 	t.pool.New = func() any { return newEvaluation() }
 	l := newLanguage()
 	var problems []Problem
 	names := newNames(declared)
 	for i, r := range routes {
 		t.routes[i].Route = r
+		if r.Schedule != nil {
+			t.timed[r.Name] = int32(i)
+		}
 		problems = append(problems, t.check(i, r)...)
 		if r.When == "" {
 			continue

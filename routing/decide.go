@@ -40,7 +40,7 @@ func (in *Input) parts() [4]part {
 func (t *Table) decide(e *evaluation, routes []int32) (d Decision) {
 	for _, i := range routes {
 		r := &t.routes[i]
-		if d.moved() && r.Copy == nil {
+		if d.moved() && r.Copy == nil || slices.Contains(e.in.Except, r.Name) {
 			continue
 		}
 		ok, err := e.holds(r.when)

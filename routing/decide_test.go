@@ -126,11 +126,11 @@ func TestRunTimeErrors(t *testing.T) {
 	}
 }
 
-func TestOldIsEmptyOnCreateAndArrive(t *testing.T) {
+func TestOldIsEmptyWhereNothingWasWritten(t *testing.T) {
 	t.Parallel()
 	table := mustCompile(t, []Route{{Name: "r", On: Events(), When: `changed("skill")`, Copy: &Action{All: true}}})
 	same := fields(t, `{"skill":"upholsterer"}`)
-	for ev, want := range map[Event]bool{Create: true, Arrive: true, Update: false, Returned: false, Delete: false} {
+	for ev, want := range map[Event]bool{Create: true, Arrive: true, Returned: true, Update: false, Delete: false} {
 		d := table.Decide(Input{Event: ev, Site: "chicago", Old: same, New: same})
 		if got := len(d.Fired) == 1; got != want {
 			t.Errorf("%s: got %v, want %v", ev, got, want)

@@ -93,12 +93,12 @@ func (e *evaluation) read(n *need) any {
 	return nil
 }
 
-// old are the fields before the write. A request that is new at a site has none there.
+// old are the fields before the write. Where a request is new, or ownership of it is, nothing was written.
 func (e *evaluation) old() request.Fields {
-	if e.in.Event == Create || e.in.Event == Arrive {
-		return nil
+	if e.in.Event == Update || e.in.Event == Delete {
+		return e.in.Old
 	}
-	return e.in.Old
+	return nil
 }
 
 // changed compares by value: neither white space, nor the way a number is written, nor null for absent is a change.

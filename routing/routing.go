@@ -3,7 +3,7 @@
 //
 // Conditions are expressions over the canonical fields of a request by their bare names, and these:
 //
-//	old.f              the field before the write; nothing is there on create and arrive
+//	old.f              the field before the write; nothing is there on create, arrive and returned, nor when a schedule runs
 //	changed("f")       whether the write changed the field
 //	site, owner        where the event is, and who owns the request; origin is where it was created
 //	entered_by         what is known of the client
@@ -85,6 +85,8 @@ type Input struct {
 	EnteredBy           string
 	Old, New            request.Fields
 	Now                 time.Time
+	// Except are the names of routes that do not fire: a route never fires on an arrival that it caused itself.
+	Except []string
 }
 
 // Taken is an action that a route takes. To never names the site of the event: what is there need not go there.
