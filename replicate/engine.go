@@ -106,6 +106,8 @@ type Options struct {
 	Replica, Boot string
 	// Timing says when holders may be served; nil is at once.
 	Timing Timing
+	// Pools are the named lanes of deliveries.
+	Pools map[string]Pool
 	// Writes is what a write at a site that does not own the request comes to: "forward" or "refuse".
 	Writes string
 	// OnDelete is what a deletion does to the copies: "cascade" or "keep".
@@ -126,6 +128,7 @@ type Engine struct {
 	waiters waiters
 	births  births
 	moves   *moves
+	pools   *pools
 	started time.Time
 	doubts  atomic.Int64
 	workers map[request.Site]*worker
@@ -153,7 +156,7 @@ func New(o Options) *Engine {
 	if o.Batch == 0 {
 		o.Batch = 64
 	}
-	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves()}
+	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools)}
 	g.SetRoutes(o.Routes)
 	for _, s := range o.Sites {
 		if s != o.Self {

@@ -67,6 +67,7 @@ func (w *worker) run(ctx context.Context) {
 		}
 		sent.Go(func() {
 			failures.note(w.send(ctx, batch), w.g.now())
+			w.g.pools.leave(batch)
 			<-slots
 			w.g.nudge(w.site) // what came to be owed while it was in flight
 		})
@@ -78,11 +79,35 @@ func (w *worker) claim(ctx context.Context, failures *pause) []store.Claimed {
 	if failures.next(w.g.now()) > 0 || !w.g.Peers.Ready(w.site) {
 		return nil
 	}
-	batch, err := w.g.Queue.Claim(ctx, store.Claim{Site: w.site, Now: w.g.now(), Limit: w.g.Batch, Lease: lease})
-	if err != nil && ctx.Err() == nil {
-		w.g.Log.Warn("claiming deliveries", zap.String("site", string(w.site)), zap.Error(err))
+	g := w.g
+	for _, priority := range g.pools.ranks() {
+		now := g.now()
+		batch, err := g.Queue.Claim(ctx, store.Claim{Site: w.site, Now: now, Limit: g.Batch, Lease: lease, Not: g.pools.shut(now, priority)})
+		if err != nil && ctx.Err() == nil {
+			g.Log.Warn("claiming deliveries", zap.String("site", string(w.site)), zap.Error(err))
+		}
+		in, out := g.pools.admit(batch, now)
+		w.putBack(ctx, out)
+		if len(in) > 0 {
+			return in
+		}
 	}
-	return batch
+	return nil
+}
+
+// putBack returns deliveries for which their pools have no room; they keep their place in the line.
+func (w *worker) putBack(ctx context.Context, batch []store.Claimed) {
+	if len(batch) == 0 {
+		return
+	}
+	list := make([]store.Settlement, len(batch))
+	for i, d := range batch {
+		list[i] = unsent(d, d.Cause, w.g.now())
+		list[i].Due = d.Due
+	}
+	if err := w.g.Queue.Settle(ctx, list); err != nil && ctx.Err() == nil {
+		w.g.Log.Warn("putting deliveries back", zap.String("site", string(w.site)), zap.Error(err))
+	}
 }
 
 // wait returns when there may be something to do.
