@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -270,5 +271,53 @@ func TestCancelledBeforeTheWriterBegins(t *testing.T) {
 	}
 	if _, err := s.Read(t.Context(), "r1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("read: %v", err)
+	}
+}
+
+// TestSettledInTheGroupOfANewerDebt lets one group take a commit that owes a newer version, held, and the end of the attempt that was in
+// flight: the settlement must know of the debt, though nothing of it is published.
+func TestSettledInTheGroupOfANewerDebt(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	tx := txFor("r1")
+	rev, err := s.Commit(t.Context(), tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Claim(t.Context(), store.Claim{Site: "chicago", Now: tx.Now, Limit: 1, Lease: time.Minute})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	var callers sync.WaitGroup
+	entered, leave := make(chan struct{}), make(chan struct{})
+	queued := func(what func() error) { // returns when what has handed its job to the writer
+		before := len(s.jobs)
+		callers.Go(func() {
+			if err := what(); err != nil {
+				t.Error(err)
+			}
+		})
+		for len(s.jobs) == before {
+			runtime.Gosched()
+		}
+	}
+	callers.Go(func() {
+		_ = s.do(context.Background(), "test", func(*group) error { close(entered); <-leave; return nil }) // changes nothing
+	})
+	<-entered
+	soon := tx.Now.Add(time.Hour)
+	queued(func() error {
+		tx.Entry.Version, tx.Rev, tx.Owe = tx.Entry.Version.Next(), rev, []request.Debt{{Site: "chicago", Due: soon}}
+		_, err := s.Commit(context.Background(), tx)
+		return err
+	})
+	queued(func() error {
+		return s.Settle(context.Background(), []store.Settlement{{Request: "r1", Site: "chicago", Token: list[0].Token, Owed: list[0].Owed,
+			Acked: list[0].Owed, State: request.Delivered, Now: tx.Now}})
+	})
+	close(leave)
+	callers.Wait()
+	r, err := s.Read(t.Context(), "r1")
+	if err != nil || len(r.Holders) != 1 || r.Holders[0].State != request.Waiting || !r.Holders[0].Due.Equal(soon) {
+		t.Errorf("holders %+v, %v; want one held until %s", r.Holders, err, soon)
 	}
 }
