@@ -188,28 +188,43 @@ func lastSegment(path string) string {
 // Found are the records in the answer to FindCall that really carry the id, the oldest first: a filter that an API does not know
 // returns everything. The error has Kind Doubtful: the answer does not tell, and in particular does not tell that there is none.
 func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
+	hits, err := c.hits(a, request.Error{Op: "profile.Found", Request: id}, "external id", func(record []byte) bool {
+		was, ok := lookup(record, c.external.read)
+		return ok && unquote(was) == string(id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(hits, c.older)
+	return hits, nil
+}
+
+// hits are the records in the answer to a search that are what was searched for, in its order; by says what that was. The error,
+// begun in as, has Kind Doubtful.
+func (c *Collection) hits(a request.Answer, as request.Error, by string, is func(record []byte) bool) ([]Created, error) {
 	doubt := func(detail string) error {
-		return &request.Error{Op: "profile.Found", Kind: request.Doubtful, Request: id, Detail: detail}
+		as.Kind, as.Detail = request.Doubtful, detail
+		return &as
 	}
 	if a.Status != 200 || !valid(a.Body) {
-		return nil, doubt("the search by external id was not answered with a list")
+		return nil, doubt("the search by " + by + " was not answered with a list")
 	}
 	list, ok := c.list(a.Body)
 	if !ok {
-		return nil, doubt("the answer to the search by external id holds no list where the profile says")
+		return nil, doubt("the answer to the search by " + by + " holds no list where the profile says")
 	}
 	var hits []Created
 	var broken error
 	others := 0
 	members(list, func(m member) bool {
 		record := list[m.from:m.until]
-		if was, ok := lookup(record, c.external.read); !ok || unquote(was) != string(id) {
+		if !is(record) {
 			others++
 			return true
 		}
 		local := c.idIn(record)
 		if !usable(local) {
-			broken = doubt("a record with the external id shows no usable id of its own")
+			broken = doubt("a record that the search by " + by + " found shows no usable id of its own")
 			return false
 		}
 		hits = append(hits, Created{Local: local, Record: slices.Clone(record)})
@@ -219,9 +234,8 @@ func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
 		return nil, broken
 	}
 	if len(hits) == 0 && others > 0 && c.paged(a, others) {
-		return nil, doubt("the API does not filter by the external id and gave only a part of its records")
+		return nil, doubt("the API does not filter by " + by + " and gave only a part of its records")
 	}
-	slices.SortStableFunc(hits, c.older)
 	return hits, nil
 }
 

@@ -65,6 +65,14 @@ func (c *Collection) write(v Verb, local string, r *record, m Marks, etag string
 	return call, nil
 }
 
+// merging is an update that writes members of a record and no marks.
+func (c *Collection) merging(local string, r *record) request.Call {
+	call := c.plain(Update, local)
+	call.Body = nest(c.envelope.call, request.Fields(r.members).AppendJSON(nil))
+	call.Header["Content-Type"] = []string{"application/json"}
+	return call
+}
+
 // plain is a call without a body.
 func (c *Collection) plain(v Verb, local string) request.Call {
 	k := c.calls[v]

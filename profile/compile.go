@@ -124,6 +124,7 @@ func (c *compiler) collection(name string, s CollectionSpec) *Collection {
 	c.id(out, s)
 	c.envelope(out, s)
 	c.external(out, s)
+	c.find(out, s)
 	c.etag(out, s)
 	out.readBack = s.ReadBack != nil && *s.ReadBack
 	c.fields(out, s)

@@ -129,19 +129,42 @@ func (s *CollectionSpec) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(s))
 }
 
+// switchedOff reports whether false stands where a mapping could. True says nothing there.
+func switchedOff(n *yaml.Node, does string) (off bool, err error) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		return false, nil
+	}
+	var on bool
+	if err := n.Decode(&on); err != nil {
+		return false, err
+	}
+	if on {
+		return false, wrongAt(n, "leave it out to take the preset's", "true says nothing that %s", does)
+	}
+	return true, nil
+}
+
 // UnmarshalYAML decodes strictly; false is an API without the call.
 func (s *CallSpec) UnmarshalYAML(n *yaml.Node) error {
 	type plain CallSpec
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!bool" {
-		var on bool
-		if err := n.Decode(&on); err != nil {
-			return err
-		}
-		if on {
-			return wrongAt(n, "leave it out to take the preset's", "true does not describe a call")
-		}
-		*s = CallSpec{Off: true}
-		return nil
+	off, err := switchedOff(n, "describes a call")
+	if off || err != nil {
+		*s = CallSpec{Off: off}
+		return err
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly; false is an API that cannot find records by their fields.
+func (s *FindSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain FindSpec
+	off, err := switchedOff(n, "finds records")
+	if off || err != nil {
+		*s = FindSpec{Off: off}
+		return err
 	}
 	if err := strict(n, s); err != nil {
 		return err

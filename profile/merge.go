@@ -103,6 +103,8 @@ func whole(v reflect.Value) bool {
 	switch s := v.Interface().(type) {
 	case CallSpec:
 		return s.Off
+	case FindSpec:
+		return s.Off
 	case ETagSpec:
 		return true
 	}

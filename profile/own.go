@@ -18,8 +18,5 @@ func (c *Collection) OwnCall(local string, body []byte) (call request.Call, ok b
 	if len(r.members) == 0 {
 		return request.Call{}, false
 	}
-	call = c.plain(Update, local)
-	call.Body = nest(c.envelope.call, request.Fields(r.members).AppendJSON(nil))
-	call.Header["Content-Type"] = []string{"application/json"}
-	return call, true
+	return c.merging(local, r), true
 }

@@ -29,6 +29,7 @@ type Collection struct {
 
 	external struct{ read, write pointer } // nil when there is none
 	find     findRule
+	search   search
 
 	stamp    struct{ owner, version, request, state pointer }
 	etag     bool

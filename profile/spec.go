@@ -32,6 +32,7 @@ type CollectionSpec struct {
 	ID         *IDSpec              `yaml:"id"`
 	Envelope   *EnvelopeSpec        `yaml:"envelope"`
 	ExternalID *ExternalIDSpec      `yaml:"external_id"`
+	Find       *FindSpec            `yaml:"find"`
 	ReadOnly   []string             `yaml:"read_only"`
 	ETag       *ETagSpec            `yaml:"etag"`
 	ReadBack   *bool                `yaml:"read_back"`
@@ -82,6 +83,23 @@ type EnvelopeSpec struct {
 type ExternalIDSpec struct {
 	Field *Place `yaml:"field"`
 	Find  string `yaml:"find"`
+}
+
+// FindSpec says how records are found by the values of some of their fields, for a route that pairs records by match. `false` in
+// its place says that the API cannot.
+type FindSpec struct {
+	Off bool `yaml:"-"`
+	// Path is the call: {path} is the path of the collection, {terms} one Term for each field, with Join between them. Right behind
+	// ? or & each term is a parameter of the call ({field}={value} and & when left out); anywhere else, as in
+	// "{path}?filter=({terms})", the terms are one text in the API's own language, which is encoded as a whole.
+	Path string `yaml:"path"`
+	// Term holds {field}, its way in the record with dots, and {value}. Quotes right around {value} are left out where the value is
+	// no text.
+	Term string `yaml:"term"`
+	Join string `yaml:"join"`
+	// Escape is how this language has a quote within quotes: double (it is written twice) or backslash. Without it a value with a
+	// quote or a backslash is not searched for, and where nothing quotes a value of a text, one of letters, digits, -, _, . and @ is.
+	Escape string `yaml:"escape"`
 }
 
 // Place is a pointer into the record, or two where reading and writing differ. In YAML also one string.

@@ -62,7 +62,7 @@ func TestStrictDecoding(t *testing.T) {
 		"collections: {t: {external_id: {field: {reads: /x}}}}": `"reads"`,
 		"collections: {t: {etag: maybe}}":                       "etag is true, false",
 		"collections: {t: {etag: {fild: /x}}}":                  `"fild"`,
-		"collections: {t: {create: true}}":                      "true does not describe a call",
+		"collections: {t: {create: true}}":                      "true says nothing that describes a call",
 		"collections: {t: {create: {status: [20]}}}":            "not an HTTP status",
 		"collections: {t: {create: {status: ok}}}":              "not an HTTP status",
 		"collections: {t: {path: /a, stamp: {when: /x}}}":       `"when"`,

@@ -41,6 +41,29 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 	return out
 }
 
+// Stamps reports whether the gateway writes what it knows of a request into records of this collection.
+func (c *Collection) Stamps() bool {
+	return c.stamp.owner != nil || c.stamp.version != nil || c.stamp.request != nil || c.stamp.state != nil
+}
+
+// StampCall writes the stamps into a record and nothing else. ok is false when there is nothing to write: the profile has no
+// stamps, or the marks say nothing.
+func (c *Collection) StampCall(local string, m Marks) (call request.Call, ok bool) {
+	if !c.Stamps() || c.calls[Update] == nil {
+		return request.Call{}, false
+	}
+	r := &record{}
+	for _, x := range c.marksFor(Update, m, true) {
+		if r.set(x.at, request.Quote(x.value)) != nil {
+			return request.Call{}, false
+		}
+	}
+	if len(r.members) == 0 {
+		return request.Call{}, false
+	}
+	return c.merging(local, r), true
+}
+
 // Splice puts the external id and the stamps into a client's own body and keeps every other byte. known says that the record
 // carries the external id already, so that a merge need not. The error has Kind Reserved when the client set one of these
 // fields to something that is not the request's own, Invalid when the body is no JSON object or has no place for them. A
