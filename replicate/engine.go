@@ -130,7 +130,7 @@ type Engine struct {
 	moves   *moves
 	pools   *pools
 	started time.Time
-	doubts  atomic.Int64
+	counts  atomic.Pointer[Counts]
 	workers map[request.Site]*worker
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -176,9 +176,6 @@ func setDefault(d *time.Duration, v time.Duration) {
 func (g *Engine) SetRoutes(r Router) { g.routes.Store(&r) }
 
 func (g *Engine) router() Router { return *g.routes.Load() }
-
-// InDoubt is how many requests waited for a person, or for the resolver, when the sweep last looked.
-func (g *Engine) InDoubt() int { return int(g.doubts.Load()) }
 
 func (g *Engine) collection(name string) (*profile.Collection, error) {
 	c := g.Profile.Collections[name]

@@ -210,7 +210,7 @@ func TestCreateWhoseAnswerIsLost(t *testing.T) {
 				t.Fatalf("%v", err)
 			}
 			time.Sleep(time.Minute)
-			if n := c.at("sf").InDoubt(); n != 1 {
+			if n := c.at("sf").Unsettled().InDoubt; n != 1 {
 				t.Errorf("%d in doubt", n)
 			}
 			list, _ := c.at("sf").Requests(c.t.Context(), "", 10)

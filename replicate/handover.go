@@ -22,28 +22,37 @@ const (
 	// tryFirst and tryMost bound the pause between two attempts.
 	tryFirst = 250 * time.Millisecond
 	tryMost  = 5 * time.Second
-	// movers is how many requests are moved at a time.
-	movers = 8
+	// moversEach is how many requests are moved to one site at a time, so that one that hangs holds up no other.
+	moversEach = 4
 )
 
 // moves are the hand-overs that this process works on: when each is to be tried next, and why the last attempt came to nothing.
 // All of it can be lost: the ledger says what is to be done.
 type moves struct {
-	mu   sync.Mutex
-	m    map[request.ID]*move
-	wake chan request.ID
+	mu      sync.Mutex
+	m       map[request.ID]*move
+	to      map[request.Site]*berth
+	wake    chan request.ID
+	running sync.WaitGroup
+}
+
+// berth is what is under way to one target, and what waits for that.
+type berth struct {
+	busy int
+	line []request.ID
 }
 
 type move struct {
 	busy  bool
 	again bool // woken while busy
+	lined bool // in the line of its target
 	tries int
 	next  time.Time
 	cause string
 }
 
 func newMoves() *moves {
-	return &moves{m: make(map[request.ID]*move), wake: make(chan request.ID, 4096)}
+	return &moves{m: make(map[request.ID]*move), to: make(map[request.Site]*berth), wake: make(chan request.ID, 4096)}
 }
 
 // hurry has a request looked at at once. When too many are waiting already, the sweep will come to it.
@@ -58,10 +67,45 @@ func (m *moves) hurry(id request.ID) {
 		}
 	}
 	m.mu.Unlock()
+	m.offer(id)
+}
+
+// offer has a request looked at if its time has come.
+func (m *moves) offer(id request.ID) {
 	select {
 	case m.wake <- id:
 	default:
 	}
+}
+
+// slot takes one of the places for a target; what it returns gives it back. When all are taken, the request is put down again and
+// comes in turn.
+func (m *moves) slot(site request.Site, id request.ID) (leave func(), ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := m.to[site]
+	if b == nil {
+		b = &berth{}
+		m.to[site] = b
+	}
+	if b.busy >= moversEach {
+		b.line = append(b.line, id)
+		x := m.m[id]
+		x.busy, x.lined, x.cause, x.next = false, true, "others go to "+string(site)+" first", time.Time{}
+		return nil, false
+	}
+	b.busy++
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if b.busy--; len(b.line) > 0 {
+			if x := m.m[b.line[0]]; x != nil {
+				x.lined = false
+			}
+			m.offer(b.line[0])
+			b.line = b.line[1:]
+		}
+	}, true
 }
 
 // begin takes a request if it is due and nobody is at it.
@@ -73,19 +117,11 @@ func (m *moves) begin(id request.ID, now time.Time) bool {
 		x = &move{}
 		m.m[id] = x
 	}
-	if x.busy || now.Before(x.next) {
+	if x.busy || x.lined || now.Before(x.next) {
 		return false
 	}
 	x.busy, x.again = true, false
 	return true
-}
-
-// waits reports whether the next attempt is still to come.
-func (m *moves) waits(id request.ID, now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	x := m.m[id]
-	return x != nil && (x.busy || now.Before(x.next))
 }
 
 // end puts it down; a cause says that it is to be tried again later.
@@ -102,10 +138,7 @@ func (m *moves) end(id request.ID, cause string, now time.Time) {
 		x.tries++
 	}
 	if again {
-		select {
-		case m.wake <- id:
-		default:
-		}
+		m.offer(id)
 	}
 }
 
@@ -119,8 +152,9 @@ func (m *moves) cause(id request.ID) string {
 	return ""
 }
 
-// mover is one of those who carry out plans as they come.
+// mover has plans carried out as they come.
 func (g *Engine) mover(ctx context.Context) {
+	defer g.moves.running.Wait()
 	for {
 		select {
 		case id := <-g.moves.wake:
@@ -136,19 +170,34 @@ func (g *Engine) move(ctx context.Context, id request.ID) {
 	if !g.moves.begin(id, g.now()) {
 		return
 	}
-	cause := ""
-	defer func() { g.moves.end(id, cause, g.now()) }()
 	rec, err := g.Ledger.Read(ctx, id)
-	if err != nil {
+	if err != nil || !moving(&rec.Entry) {
+		g.moves.end(id, "", g.now())
 		return
 	}
+	target := rec.Entry.Owner // of queued writes, and of a grant
+	if p := rec.Entry.Plan; p != nil && rec.Entry.Role == request.Owner {
+		target = p.To
+	}
+	leave, ok := g.moves.slot(target, id)
+	if !ok {
+		return
+	}
+	g.moves.running.Go(func() {
+		g.moves.end(id, g.goOn(ctx, rec), g.now())
+		leave()
+	})
+}
+
+// goOn does the next step; what it returns is why it must be tried again.
+func (g *Engine) goOn(ctx context.Context, rec store.Record) (cause string) {
 	switch e := rec.Entry; {
 	case e.Role == request.Granting:
-		cause = g.grant(ctx, rec)
+		return g.grant(ctx, rec)
 	case e.Role == request.Owner && e.Plan != nil && !e.Plan.Parked:
-		cause = g.carryOut(ctx, rec)
-	case len(e.Queue) > 0:
-		cause = g.drainQueue(ctx, rec)
+		return g.carryOut(ctx, rec)
+	default:
+		return g.drainQueue(ctx, rec)
 	}
 }
 

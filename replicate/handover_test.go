@@ -434,3 +434,35 @@ func TestMatchPairsByBusinessKey(t *testing.T) {
 }
 
 func storeFilter(id request.ID) store.Filter { return store.Filter{Request: id} }
+
+// A hundred requests go at once, as at the end of a working day, to one site that answers and one that does not.
+func TestManyMoveAtOnce(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		c.cut("sf", "paris", true)
+		var ids []request.ID
+		for i := range 100 {
+			res, _ := c.must("sf", request.Create, "", fmt.Sprintf(`{"n":%d}`, i))
+			ids = append(ids, res.Entry.ID)
+		}
+		for i, id := range ids {
+			if err := c.order("sf", request.Order{Request: id, To: []request.Site{"chicago", "paris"}[i%2]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(4 * time.Second)
+		if n := c.at("sf").Unsettled(); n.Waiting != 50 {
+			t.Errorf("unsettled: %+v", n)
+		}
+		for i, id := range ids {
+			if i%2 == 0 {
+				c.settledAt(id, "chicago")
+			}
+		}
+		c.cut("sf", "paris", false)
+		for i, id := range ids {
+			if i%2 == 1 {
+				c.settledAt(id, "paris")
+			}
+		}
+	})
+}

@@ -12,9 +12,7 @@ func (g *Engine) Start(ctx context.Context) {
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { g.sweep(ctx) })
-	for range movers {
-		running.Go(func() { g.mover(ctx) })
-	}
+	running.Go(func() { g.mover(ctx) })
 	for _, w := range g.workers {
 		running.Go(func() { w.run(ctx) })
 	}

@@ -3,7 +3,6 @@ package replicate
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,7 +32,7 @@ func (g *Engine) sweep(ctx context.Context) {
 
 // sweepOnce tries once to resolve every open intent of which nobody is in the lane.
 func (g *Engine) sweepOnce(ctx context.Context) error {
-	var open atomic.Int64
+	var seen tally
 	after := request.ID("")
 	for {
 		ids, err := g.Ledger.Intents(ctx, after, 256)
@@ -46,42 +45,97 @@ func (g *Engine) sweepOnce(ctx context.Context) error {
 			slots <- struct{}{}
 			page.Go(func() {
 				defer func() { <-slots }()
-				if g.sweepRequest(ctx, id) {
-					open.Add(1)
-				}
+				g.sweepRequest(ctx, id, &seen)
 			})
 		}
 		page.Wait()
 		if len(ids) < 256 {
-			g.doubts.Store(open.Load())
+			n := seen.counts()
+			g.counts.Store(&n)
 			return nil
 		}
 		after = ids[len(ids)-1]
 	}
 }
 
-// sweepRequest tries to resolve one; it reports whether its end is still unknown. One in work is none of the sweep's business.
-func (g *Engine) sweepRequest(ctx context.Context, id request.ID) (open bool) {
-	if g.moves.waits(id, g.now()) {
-		return false
-	}
-	open, idle := g.sweepWrite(ctx, id)
-	if idle {
-		g.move(ctx, id)
-	}
-	return open
+// Counts are the requests at this site that something is still to be done about, when the sweep last looked.
+type Counts struct {
+	// InDoubt wait for the resolver or a person; Conflicts have a conflict record.
+	InDoubt, Conflicts int
+	// Waiting are transfers that are planned, Open those released or taken in and not decided, Parked those that need a person.
+	Waiting, Open, Parked int
 }
 
-// sweepWrite resolves the open write of a request. Idle says that there is none, so that its hand-over can go on.
-func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open, idle bool) {
+// tally collects Counts.
+type tally struct {
+	mu sync.Mutex
+	n  Counts
+}
+
+func (t *tally) counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+// add counts a request by what is unsettled about it.
+func (t *tally) add(e *request.Entry, doubt bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if doubt {
+		t.n.InDoubt++
+	}
+	if len(e.Conflicts) > 0 {
+		t.n.Conflicts++
+	}
+	switch {
+	case e.Role == request.Granting, e.Role == request.Elect:
+		t.n.Open++
+	case e.Plan != nil && e.Plan.Parked:
+		t.n.Parked++
+	case e.Plan != nil:
+		t.n.Waiting++
+	}
+}
+
+// Unsettled are the counts of the last sweep.
+func (g *Engine) Unsettled() Counts {
+	if n := g.counts.Load(); n != nil {
+		return *n
+	}
+	return Counts{}
+}
+
+// sweepRequest tries to resolve one, and has its hand-over gone on with. One in work is none of the sweep's business.
+func (g *Engine) sweepRequest(ctx context.Context, id request.ID, seen *tally) {
+	rec, err := g.Ledger.Read(ctx, id)
+	if err != nil {
+		return
+	}
+	doubt := false
+	if rec.Entry.Intent != nil || len(rec.Entry.Suspect) > 0 {
+		doubt = g.sweepWrite(ctx, id)
+	} else if moving(&rec.Entry) {
+		g.moves.offer(id)
+	}
+	seen.add(&rec.Entry, doubt)
+}
+
+// moving reports whether there is something for a mover to do.
+func moving(e *request.Entry) bool {
+	return e.Role == request.Granting || e.Role == request.Owner && e.Plan != nil && !e.Plan.Parked || len(e.Queue) > 0
+}
+
+// sweepWrite tries to resolve the open write of a request, or ends a suspicion; it reports whether the end is still unknown.
+func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 	leave, ok := g.lanes.try(string(id))
 	if !ok {
-		return false, false
+		return false
 	}
 	defer leave()
 	rec, err := g.Ledger.Read(ctx, id)
 	if err != nil {
-		return false, false
+		return false
 	}
 	e := rec.Entry
 	c := g.Profile.Collections[e.Collection]
@@ -91,21 +145,21 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open, idle bool
 				g.Log.Debug("repairing a copy under suspicion", append(logRequest(e), zap.Error(err))...)
 			}
 		}
-		return false, true
+		return false
 	}
 	if e.Doubt != nil {
-		return true, false
+		return true
 	}
 	if !g.mayResolve(e.Intent) {
-		return false, false
+		return false
 	}
 	after, err := g.look(ctx, rec, c, false)
 	if err != nil || after.Entry.Intent != nil {
-		return true, false
+		return true
 	}
 	g.Log.Info("an open write was resolved", append(logRequest(after.Entry), zap.String("kind", string(e.Intent.Kind)),
 		zap.Bool("done", after.Entry.Version == e.Intent.Version))...)
-	return false, true
+	return false
 }
 
 // logRequest are the fields that name a request in a log line; never its field values.

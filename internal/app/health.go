@@ -16,7 +16,7 @@ import (
 // Forwarding is the health of this site's forwarding: what is owed to each other site, and how the link to it is.
 func (a *App) Forwarding(ctx context.Context) (gateway.Forwarding, error) {
 	net := a.network.Load()
-	f := gateway.Forwarding{Network: net.Name, Site: a.site, State: gateway.OK, ConfigHash: net.Hash, InDoubt: a.engine.InDoubt(),
+	f := gateway.Forwarding{Network: net.Name, Site: a.site, State: gateway.OK, ConfigHash: net.Hash, InDoubt: a.engine.Unsettled().InDoubt,
 		Problems: a.problems()}
 	list, err := a.store.Backlog(ctx)
 	if err != nil {
