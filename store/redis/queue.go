@@ -51,13 +51,39 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 }
 
 // look lists what is due for a site, oldest first, as many as are wanted. In each partition there is a line for each pool, so that
-// those passed over cost nothing.
+// those passed over cost nothing. Each line is asked for somewhat more than its share, and for all only when that is not enough.
 func (s *Store) look(ctx context.Context, c store.Claim) ([]seen, error) {
+	share := min(c.Limit, c.Limit/8+8)
+	due, err := s.lines(ctx, c, share)
+	if err != nil || share == c.Limit || !exhausts(due, share) {
+		return due, err
+	}
+	return s.lines(ctx, c, c.Limit)
+}
+
+// exhausts tells whether a line gave all it was asked for, so that there may be more of it to come first.
+func exhausts(due []seen, share int) bool {
+	type line struct {
+		partition int
+		pool      string
+	}
+	given := make(map[line]int)
+	for _, d := range due {
+		l := line{partition(string(d.id)), d.pool}
+		if given[l]++; given[l] == share {
+			return true
+		}
+	}
+	return false
+}
+
+// lines asks each line for as many as each says, and returns the oldest of all.
+func (s *Store) lines(ctx context.Context, c store.Claim, each int) ([]seen, error) {
 	var args [partitions][]any
 	for p := range partitions {
 		at := s.together(p)
 		if args[at] == nil {
-			args[at] = []any{string(c.Site), micros(c.Now), c.Limit, len(c.Not)}
+			args[at] = []any{string(c.Site), micros(c.Now), each, len(c.Not)}
 			for _, pool := range c.Not {
 				args[at] = append(args[at], pool)
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -65,6 +66,11 @@ func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
 	}
 	return o, nil
 }
+
+// Silence stops the client library from writing what it meets to standard error: lost connections, other masters. The library has one
+// log for the whole process, so this is for a program to decide, once, and not for Open. Nothing is lost: all of it comes back as
+// errors, and in Ping.
+func Silence() { goredis.SetLogger(&logging.VoidLogger{}) }
 
 // newClient makes the client. It never repeats a call by itself: the batcher knows what may be repeated.
 func newClient(o *goredis.UniversalOptions, opts Options) goredis.UniversalClient {
