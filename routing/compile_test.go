@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,6 +136,69 @@ func TestRings(t *testing.T) {
 			{Name: "two", On: arriving, At: at("upholstery"), Transfer: to("san-francisco")},
 			{Name: "three", On: arriving, At: at("san-francisco"), Transfer: to("chicago")},
 		}, []string{"a request can go round in a ring: chicago -> upholstery -> san-francisco -> chicago, by the routes one, two, three"}},
+		"conditions that no request meets": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), When: `category == "chair"`, Transfer: to("upholstery")},
+			{Name: "back", On: arriving, At: at("upholstery"), When: `category != "chair"`, Transfer: to("chicago")},
+		}, nil},
+		"conditions beyond equality": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), When: `priority > 3 && age("opened") > duration("1h")`, Transfer: to("upholstery")},
+			{Name: "back", On: arriving, At: at("upholstery"), When: `changed("skill") && priority >= 4 && not (kind in ["a", "b"])`, Transfer: to("chicago")},
+		}, []string{"a request can go round in a ring: chicago -> upholstery -> chicago, by the routes out, back"}},
+		"many values": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), When: `n in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]`, Transfer: to("upholstery")},
+			{Name: "back", On: arriving, At: at("upholstery"), When: `n in [12, 13, 14]`, Transfer: to("chicago")},
+		}, []string{"a request can go round in a ring: chicago -> upholstery -> chicago, by the routes out, back"}},
+		"three conditions, each two go together": {[]Route{
+			{Name: "one", On: arriving, At: at("chicago"), When: `x in [1, 2]`, Transfer: to("upholstery")},
+			{Name: "two", On: arriving, At: at("upholstery"), When: `x in [2, 3]`, Transfer: to("san-francisco")},
+			{Name: "three", On: arriving, At: at("san-francisco"), When: `x in [3, 1]`, Transfer: to("chicago")},
+		}, nil},
+		"an earlier route keeps it": {[]Route{
+			{Name: "keep", On: arriving, At: at("upholstery"), When: `category != nil`, Transfer: to("upholstery")},
+			{Name: "out", On: arriving, At: at("chicago"), When: `category == "chair"`, Transfer: to("upholstery")},
+			{Name: "back", On: arriving, At: at("upholstery"), Transfer: to("chicago")},
+		}, nil},
+		"only for requests that are somewhere else": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "back", On: arriving, When: `site == "san-francisco"`, Transfer: to("chicago")},
+		}, nil},
+		"a return and a transfer of what returned": {[]Route{
+			{Name: "out", On: []Event{Create, Returned}, At: at("chicago"), When: `category == "chair"`, Transfer: to("upholstery")},
+			{Name: "refuse", On: []Event{Arrive}, At: at("upholstery"), When: `priority < 2`, Return: &Action{}},
+		}, []string{"a request can go round in a ring: chicago -> upholstery -> chicago, by the routes out, refuse"}},
+		"a return, and nothing sends it away again": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "refuse", On: arriving, At: at("upholstery"), Return: &Action{}},
+		}, nil},
+		"home by two returns": {[]Route{
+			{Name: "out", On: []Event{Create}, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "further", On: []Event{Arrive}, At: at("upholstery"), Transfer: to("san-francisco")},
+			{Name: "home", On: []Event{Arrive, Returned}, At: at("san-francisco", "upholstery"), Return: &Action{}},
+		}, nil},
+		"one returns and the next does too": {[]Route{
+			{Name: "out", On: []Event{Create, Returned}, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "further", On: []Event{Arrive}, At: at("upholstery"), Transfer: to("san-francisco")},
+			{Name: "back", On: []Event{Arrive}, At: at("san-francisco"), Return: &Action{}},
+			{Name: "home", On: []Event{Returned}, At: at("upholstery"), Return: &Action{}},
+		}, []string{"a request can go round in a ring: chicago -> upholstery -> san-francisco -> upholstery -> chicago, by the routes out, further, back, home"}},
+		"a request from elsewhere": {[]Route{
+			{Name: "out", On: []Event{Create}, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "again", On: []Event{Returned}, At: at("san-francisco"), Transfer: to("upholstery")},
+			{Name: "refuse", On: []Event{Arrive}, At: at("upholstery"), When: `origin == "chicago"`, Return: &Action{}},
+		}, []string{"a request can go round in a ring: san-francisco -> upholstery -> san-francisco, by the routes again, refuse"}},
+		"an archive that is not the end": {[]Route{
+			{Name: "old", On: []Event{Update, Arrive}, At: at("chicago"), When: `status == "closed"`, Archive: &Action{To: at("upholstery"), Mode: "move"}},
+			{Name: "revive", On: []Event{Arrive}, At: at("upholstery"), Transfer: to("chicago")},
+		}, []string{"a request can go round in a ring: chicago -> upholstery -> chicago, by the routes old, revive"}},
+		"the sun": {[]Route{
+			{Name: "east", Schedule: &Schedule{Every: time.Hour}, At: at("chicago"), Transfer: to("upholstery")},
+			{Name: "west", Schedule: &Schedule{Every: time.Hour}, At: at("upholstery"), Transfer: to("chicago")},
+			{Name: "back", On: []Event{Arrive}, At: at("upholstery"), When: `x == 1`, Transfer: to("chicago")},
+		}, nil},
+		"copies": {[]Route{
+			{Name: "out", On: arriving, At: at("chicago"), Transfer: &Action{To: at("upholstery"), Mode: "data"}},
+			{Name: "back", On: arriving, At: at("upholstery"), Transfer: to("chicago")},
+		}, nil},
 	} {
 		var got []string
 		for _, w := range mustCompile(t, c.routes).Warnings() {
@@ -163,7 +227,11 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	on := []Event{Create}
 	table := mustCompile(t, []Route{
-		{Name: "timed", Schedule: &Schedule{}, Copy: &Action{All: true}},
+		{Name: "hourly", Schedule: &Schedule{Every: time.Hour}, When: `category == "chair" && old.x == nil`, Transfer: to("chicago")},
+		{Name: "nightly", Schedule: &Schedule{Cron: "0 1 * * *", In: "Europe/Paris", SkipHolidays: true}, When: `id == 1`, Copy: &Action{All: true}},
+		{Name: "sun", Schedule: &Schedule{At: "close", Of: "chicago"}, At: []request.Site{"chicago"}, Transfer: to("upholstery")},
+		{Name: "stay", Schedule: &Schedule{}, Transfer: to("san-francisco")},
+		{Name: "again", On: on, Transfer: to("chicago")},
 		{Name: "articles", Collection: "articles", On: on, Copy: &Action{All: true}},
 		{Name: "updates", On: []Event{Update, Arrive}, Copy: &Action{All: true}},
 		{Name: "elsewhere", On: on, At: []request.Site{"chicago", "upholstery"}, Copy: &Action{All: true}},
@@ -174,9 +242,17 @@ func TestExplain(t *testing.T) {
 		{Name: "here", On: on, Copy: to("san-francisco")},
 	})
 	got := table.Explain(Input{Event: Create, Collection: "tickets", Site: "san-francisco", Owner: "san-francisco",
-		New: fields(t, `{"category":"chair","id":12345678901234567891}`), Now: noon})
+		New: fields(t, `{"category":"chair","id":12345678901234567891}`), Now: noon, Except: []string{"again"}})
 	want := []Reason{
-		{Route: "timed", Cause: BySchedule, Why: "it runs by a schedule, not by an event"},
+		{Route: "hourly", Cause: BySchedule, Would: true, Schedule: "every 1h", Why: "it runs every 1h; it would take this request"},
+		{Route: "nightly", Cause: BySchedule, Schedule: "by cron 0 1 * * * in Europe/Paris, not on holidays", Part: "id == 1",
+			Why:    "it runs by cron 0 1 * * * in Europe/Paris, not on holidays; it would not take this request: its condition is false",
+			Values: []Value{{"id", []byte("12345678901234567891")}}},
+		{Route: "sun", Cause: BySchedule, Schedule: "at close of chicago",
+			Why: "it runs at close of chicago; it would not take this request: it applies at chicago, not at san-francisco"},
+		{Route: "stay", Cause: BySchedule, Schedule: "by a schedule",
+			Why: "it runs by a schedule; it would not take this request: it matches, but the request is there already"},
+		{Route: "again", Cause: Itself, Why: "it moved the request here itself, and no route fires on an arrival that it caused"},
 		{Route: "articles", Cause: Collection, Why: "it is for collection articles, not for tickets"},
 		{Route: "updates", Cause: WrongEvent, Why: "it is for update, arrive, not for create"},
 		{Route: "elsewhere", Cause: WrongSite, Why: "it applies at chicago, upholstery, not at san-francisco"},

@@ -20,6 +20,7 @@ const (
 	Collection  Cause = "collection" // it is for another collection
 	WrongEvent  Cause = "event"      // it is for other events
 	WrongSite   Cause = "site"       // it applies at other sites
+	Itself      Cause = "itself"     // it caused the arrival
 	Condition   Cause = "condition"  // its condition is false
 	Failed      Cause = "error"      // its condition cannot be computed
 	Shadowed    Cause = "shadowed"   // an earlier route has moved the request
@@ -38,6 +39,10 @@ type Reason struct {
 	Values []Value `json:"values,omitempty"`
 	// By is the route that shadows this one.
 	By string `json:"by,omitempty"`
+	// Schedule is when a route that runs by one does, for a person, and Would whether it would then do anything to the request as it
+	// is now. Such a route never fires on an event.
+	Schedule string `json:"schedule,omitempty"`
+	Would    bool   `json:"would,omitempty"`
 }
 
 // Value is what a name in a condition stands for, as JSON text, null when there is nothing.
@@ -51,27 +56,49 @@ func (t *Table) Explain(in Input) []Reason {
 	d := t.Decide(in)
 	e := newEvaluation()
 	e.begin(&in)
+	later := in
+	later.Event = ""
+	scheduled := newEvaluation()
+	scheduled.begin(&later)
 	l := newLanguage()
 	out := make([]Reason, 0, len(t.routes))
 	for i := range t.routes {
-		r := t.explain(e, l, &t.routes[i], &d)
+		var r Reason
+		if c := &t.routes[i]; c.Schedule != nil {
+			r = t.explainTimed(scheduled, l, c)
+		} else {
+			r = t.explain(e, l, c, &d)
+		}
 		r.Route, r.Fired = t.routes[i].Name, r.Cause == Fires
 		out = append(out, r)
 	}
 	return out
 }
 
+// explainTimed says what a route with a schedule would do with the request as it is.
+func (t *Table) explainTimed(e *evaluation, l *language, r *compiled) Reason {
+	d := t.DecideRoute(r.Name, *e.in)
+	out := t.explain(e, l, r, &d)
+	out.Would, out.Schedule = out.Cause == Fires, r.Schedule.String()
+	why := "it runs " + out.Schedule + "; it would take this request"
+	if !out.Would {
+		why = "it runs " + out.Schedule + "; it would not take this request: " + out.Why
+	}
+	out.Cause, out.Why = BySchedule, why
+	return out
+}
+
 func (t *Table) explain(e *evaluation, l *language, r *compiled, d *Decision) Reason {
 	in := e.in
 	switch {
-	case r.Schedule != nil:
-		return Reason{Cause: BySchedule, Why: "it runs by a schedule, not by an event"}
 	case r.Collection != "" && r.Collection != in.Collection:
 		return Reason{Cause: Collection, Why: fmt.Sprintf("it is for collection %s, not for %s", r.Collection, in.Collection)}
-	case !slices.Contains(r.On, in.Event):
+	case r.Schedule == nil && !slices.Contains(r.On, in.Event):
 		return Reason{Cause: WrongEvent, Why: fmt.Sprintf("it is for %s, not for %s", list(r.On), in.Event)}
 	case len(r.At) > 0 && !slices.Contains(r.At, in.Site):
 		return Reason{Cause: WrongSite, Why: fmt.Sprintf("it applies at %s, not at %s", list(r.At), in.Site)}
+	case slices.Contains(in.Except, r.Name):
+		return Reason{Cause: Itself, Why: "it moved the request here itself, and no route fires on an arrival that it caused"}
 	}
 	ok, err := e.holds(r.when)
 	switch {

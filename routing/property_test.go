@@ -120,7 +120,8 @@ func TestIndexIsLinearScan(t *testing.T) {
 		}
 		for range 4 {
 			in := Input{Event: rapid.SampledFrom(Events()).Draw(t, "event"), Site: rapid.SampledFrom(sites).Draw(t, "site"), Now: noon,
-				Collection: rapid.SampledFrom([]string{"tickets", "articles", "notes"}).Draw(t, "of"), Old: genFields(t), New: genFields(t)}
+				Collection: rapid.SampledFrom([]string{"tickets", "articles", "notes"}).Draw(t, "of"), Old: genFields(t), New: genFields(t),
+				Except: rapid.SliceOfN(rapid.SampledFrom([]string{"r0", "r1", "r2"}), 0, 1).Draw(t, "except")}
 			want, got := table.linear(in), table.Decide(in)
 			if diff := cmp.Diff(summary(want), summary(got)); diff != "" {
 				t.Fatalf("%s", diff)

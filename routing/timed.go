@@ -1,6 +1,45 @@
 package routing
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// String is when the schedule runs, for a person: "at close of paris", "every 15m", "by cron 0 18 * * MON-FRI in Europe/Paris".
+func (s *Schedule) String() string {
+	var out string
+	switch {
+	case s.Every > 0:
+		out = "every " + short(s.Every)
+	case s.Cron != "":
+		out = "by cron " + s.Cron
+		if s.In != "" {
+			out += " in " + s.In
+		}
+	case s.At != "":
+		out = fmt.Sprintf("at %s of %s", s.At, s.Of)
+	default:
+		return "by a schedule"
+	}
+	if s.SkipHolidays {
+		out += ", not on holidays"
+	}
+	return out
+}
+
+// short is a duration without the zeros at its end.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
 
 // Scheduled are the routes with a schedule, in the order of the file. They are the table's own: read only.
 func (t *Table) Scheduled() []*Route {
