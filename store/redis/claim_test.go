@@ -73,7 +73,11 @@ func TestLinesFollowTheRows(t *testing.T) {
 	if err := s.client.Rename(t.Context(), tag+":due:chicago\nslow", tag+":due:chicago").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.client.ZAdd(t.Context(), tag+":due:chicago", goredis.Z{Score: 1, Member: "r9999"}).Err(); err != nil { // no such request
+	unknown := 1000
+	for partition(fmt.Sprint("r", unknown)) != partition(string(tx.Entry.ID)) {
+		unknown++
+	}
+	if err := s.client.ZAdd(t.Context(), tag+":due:chicago", goredis.Z{Score: 1, Member: fmt.Sprint("r", unknown)}).Err(); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.Claim(t.Context(), store.Claim{Site: "chicago", Now: time.Unix(2000, 0), Limit: 5, Lease: time.Minute})
