@@ -33,7 +33,9 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 	}
 	add(c.stamp.request, string(m.Request), exactly(string(m.Request)))
 	add(c.stamp.owner, string(m.Owner), exactly(string(m.Owner)))
-	add(c.stamp.state, m.State, exactly(m.State))
+	add(c.stamp.state, m.State, func(s string) bool { // before ownership moved it was the other
+		return s == m.State || s == string(request.Owner) || s == string(request.Copy)
+	})
 	add(c.stamp.version, m.Version.Mark(), func(s string) bool {
 		was, err := request.ParseMark(s)
 		return err == nil && !was.After(m.Version) // an older one was read before
@@ -100,18 +102,32 @@ func (c *Collection) Splice(v Verb, body []byte, m Marks, known bool) ([]byte, e
 
 // reserved refuses a record in which the client wrote what only the gateway may.
 func (c *Collection) reserved(v Verb, record []byte, m Marks) error {
-	marks := c.marksFor(v, m, false)
-	for _, x := range marks {
+	former := c.former(record, m)
+	for _, x := range c.marksFor(v, m, false) {
 		was, ok := lookup(record, x.at)
 		if !ok || v != Update && (isNull(was) || string(bytes.TrimSpace(was)) == `""`) {
 			continue
 		}
-		if !isString(was) || !x.may(unquote(was)) {
+		if !isString(was) || !x.may(unquote(was)) && !(x.at.equal(c.stamp.owner) && former != "" && unquote(was) == string(former)) {
 			return &request.Error{Op: "profile.Splice", Kind: request.Reserved, Request: m.Request,
 				Detail: "the field " + x.at.String() + " belongs to the gateway; leave it out"}
 		}
 	}
 	return nil
+}
+
+// former is the owner of whom a client may have read in a record that it now writes as a whole: the one in whose epoch the version
+// is that it wrote beside it. "" when it shows no earlier version.
+func (c *Collection) former(record []byte, m Marks) request.Site {
+	if c.stamp.version == nil {
+		return ""
+	}
+	raw, _ := lookup(record, c.stamp.version)
+	was, err := request.ParseMark(unquote(raw))
+	if err != nil || was.After(m.Version) {
+		return ""
+	}
+	return was.Epoch.Site
 }
 
 // Stamp reads what the gateway wrote into a record; ok=false when it carries nothing of it. What cannot be read is left zero.

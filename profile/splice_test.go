@@ -49,6 +49,84 @@ func TestSplice(t *testing.T) {
 	}
 }
 
+// What a client read before ownership moved it may write back; what it never read it may not write.
+func TestSpliceOfOlderStamps(t *testing.T) {
+	c := ticketsOf(t, `stamp: {owner: /o, version: /v, request: /r, state: /s}`)
+	m := Marks{Request: gid, Version: request.Version{Epoch: request.Epoch{Num: 2, Site: "tokyo"}, Seq: 1}, Owner: "tokyo", State: string(request.Owner)}
+	const want = `{"o":"tokyo","v":"2@tokyo.1","s":"owner","r":"01JD000000000000000000000A"}`
+	for body, ok := range map[string]bool{
+		`{"o":"chicago","v":"1@chicago.7","s":"copy"}`: true,
+		`{"o":"tokyo","v":"1@chicago.7","s":"owner"}`:  true,
+		`{"o":"tokyo","v":"2@tokyo.1","s":"owner"}`:    true,
+		`{"o":"paris","v":"1@chicago.7","s":"copy"}`:   false,
+		`{"o":"paris","v":"3@paris.1","s":"owner"}`:    false,
+		`{"o":"chicago","s":"copy"}`:                   false,
+		`{"v":"1@chicago.7","s":"master"}`:             false,
+		`{"o":""}`:                                     false,
+	} {
+		got, err := c.Splice(Update, []byte(body), m, true)
+		if (err == nil) != ok || !ok && request.KindOf(err) != request.Reserved {
+			t.Errorf("%s: %s %v", body, got, err)
+		}
+		if f, _ := c.Stamp(got); ok && f != m {
+			t.Errorf("%s: became %s, want %s", body, got, want)
+		}
+	}
+}
+
+// Every call that writes a record writes the stamps, as owner and as copy.
+func TestStampsAreWritten(t *testing.T) {
+	c := ticketsOf(t, `external_id: {field: /ref}, envelope: {call: /ticket}, stamp: {owner: /sync/owner, version: /sync/version, request: /sync/id, state: /state}`)
+	current := []byte(`{"id":7,"ref":"` + string(gid) + `","state":"owner","sync":{"owner":"old"}}`)
+	for _, state := range []string{string(request.Owner), string(request.Copy)} {
+		m := marks
+		m.State = state
+		spliced := func(v Verb, known bool) request.Call {
+			body, err := c.Splice(v, []byte(`{"ticket":{"a":1}}`), m, known)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return request.Call{Body: body}
+		}
+		must := func(call request.Call, err error) request.Call {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return call
+		}
+		f := fieldsOf(t, `{"a":1}`)
+		alone, ok := c.StampCall("7", m)
+		if want := `{"ticket":{"sync":{"id":"` + string(gid) + `","owner":"chicago","version":"1@chicago.3"},"state":"` + state + `"}}`; !ok ||
+			string(alone.Body) != want || alone.Method != "PATCH" || alone.Target != "/tickets/7" || alone.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("StampCall: %v %s %s %s\nwant %s", ok, alone.Method, alone.Target, alone.Body, want)
+		}
+		for name, call := range map[string]request.Call{
+			"create": must(c.CreateCall(f, m)), "update": must(c.UpdateCall("7", f, m, "")), "replace": must(c.ReplaceCall("7", f, current, m, "")),
+			"splice create": spliced(Create, false), "splice update": spliced(Update, true), "splice replace": spliced(Replace, true), "alone": alone,
+		} {
+			inner, ok := lookup(call.Body, pointer{"ticket"})
+			if !ok {
+				t.Fatalf("%s: %s", name, call.Body)
+			}
+			if got, ok := c.Stamp(inner); !ok || got != m {
+				t.Errorf("%s as %s: %s", name, state, call.Body)
+			}
+		}
+	}
+	if !c.Stamps() {
+		t.Error("it has stamps")
+	}
+	for text, stamps := range map[string]bool{"external_id: {field: /ref}": false, "stamp: {}": false, "stamp: {state: /s}": true, "stamp: {version: /v}": true} {
+		c := ticketsOf(t, text)
+		if _, ok := c.StampCall("7", marks); ok != stamps || c.Stamps() != stamps {
+			t.Errorf("%s: %v %v", text, ok, c.Stamps())
+		}
+		if _, ok := c.StampCall("7", Marks{}); ok {
+			t.Error("no marks, nothing to write")
+		}
+	}
+}
+
 func TestStamp(t *testing.T) {
 	c := ticketsOf(t, `external_id: {field: /ref}, stamp: {version: /v, owner: /o, state: /s, request: /r}`)
 	if m, ok := c.Stamp([]byte(`{"ref":"01JD000000000000000000000A","v":"1@chicago.3","o":"chicago","s":"owner","r":""}`)); !ok || m != marks {
