@@ -29,8 +29,10 @@ type AdminOptions struct {
 	Version  string // of the program
 	Operator Operator
 	Watcher  Watcher
-	Metrics  *Metrics
-	Log      *zap.Logger
+	// Planner tells what is scheduled; nil: nothing is served of it.
+	Planner Planner
+	Metrics *Metrics
+	Log     *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
 	// a loopback address, nor when OpenHealth is set.
 	Token      string

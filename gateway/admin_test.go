@@ -24,6 +24,12 @@ type operator struct {
 	since      time.Time
 	cancelled  string
 	settled    Settlement
+	ordered    request.Order
+	reclaimed  string
+	dismissed  string
+	from       time.Time
+	days       int
+	moving     []store.Record
 	forwarding Forwarding
 	ready, err error
 }
@@ -52,6 +58,30 @@ func (o *operator) Cancel(_ context.Context, id request.ID, site request.Site) e
 func (o *operator) Settle(_ context.Context, id request.ID, how Settlement) error {
 	o.settled = how
 	return o.err
+}
+func (o *operator) Order(_ context.Context, order request.Order) (request.Standing, error) {
+	o.ordered = order
+	return request.Standing{Owner: "chicago", Version: at(2), Role: request.Owner, Plan: &request.Plan{To: order.To, By: order.By}}, o.err
+}
+func (o *operator) Reclaim(_ context.Context, id request.ID, by, reason string) (request.Standing, error) {
+	o.reclaimed = string(id) + " " + by + ": " + reason
+	return request.Standing{Owner: "chicago", Version: request.Version{Epoch: request.Epoch{Num: 2, Site: "chicago"}}, Role: request.Owner}, o.err
+}
+func (o *operator) Transfers(context.Context, request.ID, int) ([]store.Record, error) {
+	return o.moving, o.err
+}
+func (o *operator) Conflicts(context.Context, request.ID, int) ([]store.Record, error) {
+	return o.moving, o.err
+}
+func (o *operator) Dismiss(_ context.Context, id request.ID, conflict string) error {
+	o.dismissed = string(id) + " " + conflict
+	return o.err
+}
+func (o *operator) Schedule(_ context.Context, from time.Time, days int) ([]ScheduledRun, error) {
+	o.from, o.days = from, days
+	n := 4
+	return []ScheduledRun{{Route: "sun", At: time.Date(2026, 3, 6, 17, 0, 0, 0, time.FixedZone("", -8*3600)), In: "America/Los_Angeles",
+		Site: "chicago", Requests: &n}, {Route: "old", Site: "tokyo"}}, o.err
 }
 func (o *operator) Forwarding(context.Context) (Forwarding, error) { return o.forwarding, o.err }
 func (o *operator) Ready(context.Context) error                    { return o.ready }
@@ -102,11 +132,12 @@ func TestHealth(t *testing.T) {
 	if code, body := ask(h, "GET", "/readyz", ""); code != 503 || !strings.Contains(body, "the store does not answer") {
 		t.Errorf("not ready: %d %s", code, body)
 	}
+	o.forwarding.Count(Counts{InDoubt: 1, Conflicts: 2, Waiting: 3, Open: 4, Parked: 5})
 	code, body := ask(h, "GET", "/health/forwarding", "")
 	want := `{"network":"furniture","site":"chicago","state":"down","config_hash":"","destinations":[{"site":"tokyo","state":"down",` +
 		`"breaker":"open","pending":0,"in_flight":0,"waiting":0,"parked":0,"oldest_age_seconds":0,"lag_seconds":{"p50":0,"p99":0},` +
 		`"last_success":null,"last_error":"","drain_seconds":null,"clock_skew_seconds":0,"config_drift":false,"routes":[]},`
-	if code != 503 || !strings.HasPrefix(body, want) || !strings.HasSuffix(body, `],"in_doubt":0,"conflicts":0}`+"\n") {
+	if code != 503 || !strings.HasPrefix(body, want) || !strings.HasSuffix(body, `],"in_doubt":1,"conflicts":2,"transfers":{"waiting":3,"open":4,"parked":5}}`+"\n") {
 		t.Errorf("%d %s", code, body)
 	}
 	if code, body := ask(h, "GET", "/health/forwarding?site=paris", ""); code != 200 || strings.Contains(body, "tokyo") || !strings.Contains(body, `"state":"ok"`) {
@@ -225,7 +256,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := newOperator()
-	a := &admin{AdminOptions: AdminOptions{Operator: o, Watcher: o}}
+	a := &admin{AdminOptions: AdminOptions{Operator: o, Watcher: o, Planner: o}}
 	r := mux.NewRouter()
 	a.api(r)
 	routes := map[string]bool{"/healthz": true, "/readyz": true, "/health/forwarding": true, "/metrics": true}

@@ -31,6 +31,15 @@ func (a *admin) api(r *mux.Router) {
 	handle("GET", "/requests", a.requests)
 	handle("GET", "/requests/{ref}", a.request)
 	handle("POST", "/requests/{ref}/settle", a.settle)
+	handle("POST", "/requests/{ref}/transfer", a.transfer)
+	handle("POST", "/requests/{ref}/return", a.giveBack)
+	handle("POST", "/requests/{ref}/reclaim", a.reclaim)
+	handle("GET", "/transfers", a.transfers)
+	handle("GET", "/conflicts", a.conflicts)
+	handle("POST", "/conflicts/{request}/{id}/dismiss", a.dismiss)
+	if a.Planner != nil {
+		handle("GET", "/schedule", a.schedule)
+	}
 	handle("GET", "/deliveries", a.deliveries)
 	handle("POST", "/deliveries/retry", a.retry)
 	handle("POST", "/deliveries/cancel", a.cancel)
@@ -111,18 +120,26 @@ func (a *admin) requests(w http.ResponseWriter, r *http.Request) {
 
 // record finds the request that a path names; ok=false when it has been answered already.
 func (a *admin) record(w http.ResponseWriter, r *http.Request) (store.Record, bool) {
-	ref, err := url.PathUnescape(mux.Vars(r)["ref"])
-	if err == nil {
-		rec, err2 := a.Operator.Request(r.Context(), ref)
-		if err2 == nil {
-			return rec, true
-		}
-		err = err2
-	} else {
-		err = bad("the reference is not escaped correctly")
+	ref, err := part(r, "ref")
+	if err != nil {
+		a.fail(w, r, err)
+		return store.Record{}, false
 	}
-	a.fail(w, r, err)
-	return store.Record{}, false
+	rec, err := a.Operator.Request(r.Context(), ref)
+	if err != nil {
+		a.fail(w, r, err)
+		return store.Record{}, false
+	}
+	return rec, true
+}
+
+// part is the part of the path that stands for a name.
+func part(r *http.Request, name string) (string, error) {
+	s, err := url.PathUnescape(mux.Vars(r)[name])
+	if err != nil {
+		return "", bad("the path is not escaped correctly")
+	}
+	return s, nil
 }
 
 func (a *admin) request(w http.ResponseWriter, r *http.Request) {

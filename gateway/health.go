@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -66,6 +67,13 @@ func (a *admin) forwarding(w http.ResponseWriter, r *http.Request) {
 // fail answers with an error of the admin's own work and logs what clients are not told.
 func (a *admin) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemFor(err)
+	if e, ok := errors.AsType[*request.Error](err); ok && e.Kind == request.Conflict && e.Detail != "" {
+		// The table tells writers what to do about a rule; here it is a command that does not fit the state of a request.
+		p.Title, p.Detail = "Not as things stand", e.Detail
+		if e.Err != nil {
+			p.Detail += ": " + e.Err.Error()
+		}
+	}
 	if p.Status == http.StatusInternalServerError {
 		a.Log.Error("admin call failed", zap.String("path", r.URL.Path), zap.Error(err))
 	}

@@ -36,6 +36,7 @@ type Metrics struct {
 	routes     *prometheus.CounterVec
 	inDoubt    prometheus.Gauge
 	conflicts  prometheus.Gauge
+	transfers  *prometheus.GaugeVec
 	warnings   prometheus.Gauge
 	reloads    *prometheus.CounterVec
 	badFile    prometheus.Gauge
@@ -90,7 +91,8 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	m.skew = gauge("clock_skew_seconds", "How far a destination's clock is ahead of ours.", "destination")
 	m.routes = counter("route_errors_total", "Conditions of routes that failed and counted as not matched, by route.", "route")
 	m.inDoubt = gauge("in_doubt", "Writes whose outcome a person must settle.").WithLabelValues()
-	m.conflicts = gauge("conflicts", "Conflicts recorded and not settled.").WithLabelValues()
+	m.conflicts = gauge("conflicts", "Requests with conflict records that nobody has dismissed.").WithLabelValues()
+	m.transfers = gauge("transfers", "Hand-overs of ownership that are not done, by state (waiting, open, parked).", "state")
 	m.warnings = gauge("store_warnings", "Things that are unsafe about the store as it is set up.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Network files read after the start, by result (taken, refused).", "result")
 	m.badFile = gauge("config_refused", "1 while the network file on disk is one that was refused.").WithLabelValues()
@@ -215,6 +217,9 @@ func (m *Metrics) Observe(f Forwarding) {
 	}
 	m.inDoubt.Set(float64(f.InDoubt))
 	m.conflicts.Set(float64(f.Conflicts))
+	m.transfers.WithLabelValues("waiting").Set(float64(f.Transfers.Waiting))
+	m.transfers.WithLabelValues("open").Set(float64(f.Transfers.Open))
+	m.transfers.WithLabelValues("parked").Set(float64(f.Transfers.Parked))
 	for _, d := range f.Destinations {
 		s := string(d.Site)
 		m.deliveries.WithLabelValues(s, string(request.Pending)).Set(float64(d.Pending))

@@ -37,8 +37,11 @@ func (f *face) operation(w http.ResponseWriter, r *http.Request) {
 	if !op.Version.IsZero() {
 		v.Version = op.Version.String()
 	}
-	if op.Outcome == request.Open || op.Outcome == request.InDoubt {
+	switch op.Outcome {
+	case request.Open, request.InDoubt:
 		w.Header().Set("Retry-After", "1")
+	case request.Kept: // until the owner can be reached
+		w.Header().Set("Retry-After", "5")
 	}
 	writeJSON(w, r, http.StatusOK, "application/json", v)
 }

@@ -22,6 +22,40 @@ type Operator interface {
 	Cancel(ctx context.Context, id request.ID, site request.Site) error
 	// Settle ends a doubt the way a person has found out.
 	Settle(ctx context.Context, id request.ID, how Settlement) error
+	Mover
+}
+
+// Mover moves the ownership of requests, and tells of what stands in the way.
+type Mover interface {
+	// Order has a request transferred or returned by its owner, which may be another site. It is planned when this returns; the
+	// hand-over follows. Errors: NotFound; Invalid, an unknown site or nothing to return to; Conflict, another hand-over is under
+	// way; HandingOver; OwnerUnreachable; Gone.
+	Order(ctx context.Context, o request.Order) (request.Standing, error)
+	// Reclaim makes this site the owner without the consent of the one before. Errors: NotFound; Conflict, this site owns it
+	// already, has no record of it, or a write is in doubt.
+	Reclaim(ctx context.Context, id request.ID, by, reason string) (request.Standing, error)
+	// Transfers lists requests with a plan and those that are just being handed over, after the id given.
+	Transfers(ctx context.Context, after request.ID, limit int) ([]store.Record, error)
+	// Conflicts lists requests with conflict records, after the id given. Dismiss removes one such record.
+	Conflicts(ctx context.Context, after request.ID, limit int) ([]store.Record, error)
+	Dismiss(ctx context.Context, id request.ID, conflict string) error
+}
+
+// Planner tells what the routes with a schedule will do.
+type Planner interface {
+	// Schedule lists the runs from a moment on, for so many days of 24 hours, in order of time.
+	Schedule(ctx context.Context, from time.Time, days int) ([]ScheduledRun, error)
+}
+
+// ScheduledRun is one run of a route with a schedule.
+type ScheduledRun struct {
+	Route string `json:"route"`
+	// At is when it runs, with the offset of In, the time zone that it is scheduled in.
+	At time.Time `json:"at"`
+	In string    `json:"in"`
+	// Site is where it runs. Requests is how many it would move if it ran now; nil where that is not known, such as at another site.
+	Site     request.Site `json:"site"`
+	Requests *int         `json:"requests"`
 }
 
 // Settlement is a person's word on a write in doubt: exactly one of the three.
@@ -54,10 +88,37 @@ type Forwarding struct {
 	State        string        `json:"state"`
 	ConfigHash   string        `json:"config_hash"`
 	Destinations []Destination `json:"destinations"`
-	InDoubt      int           `json:"in_doubt"`
-	Conflicts    int           `json:"conflicts"`
+	// InDoubt and Conflicts count requests with a write in doubt and with conflict records.
+	InDoubt   int           `json:"in_doubt"`
+	Conflicts int           `json:"conflicts"`
+	Transfers TransferCount `json:"transfers"`
 	// Problems are reasons that lie at this site: a network file that was not taken, an unsafe store.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// TransferCount are the hand-overs of a site that are not done.
+type TransferCount struct {
+	// Waiting are planned: the request is owned here and stays writable. Open are released or taken in and not decided yet: nobody
+	// can write them. Parked are planned and need a person.
+	Waiting int `json:"waiting"`
+	Open    int `json:"open"`
+	Parked  int `json:"parked"`
+}
+
+// Counts are the requests at a site that something is still to be done about.
+type Counts struct {
+	InDoubt, Conflicts int
+	// Waiting, Open and Parked are transfers: see [TransferCount].
+	Waiting, Open, Parked int
+}
+
+// Count takes over what is unsettled at the site. Writes in doubt and parked transfers need a person: they make it degraded.
+func (f *Forwarding) Count(c Counts) {
+	f.InDoubt, f.Conflicts = c.InDoubt, c.Conflicts
+	f.Transfers = TransferCount{Waiting: c.Waiting, Open: c.Open, Parked: c.Parked}
+	if (c.InDoubt > 0 || c.Parked > 0) && f.State != Down {
+		f.State = Degraded
+	}
 }
 
 // Destination is how deliveries to one site go.

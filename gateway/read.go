@@ -28,7 +28,7 @@ func (f *face) read(w http.ResponseWriter, r *http.Request, m profile.Match) {
 		whoseIf(w.Header(), e, ok)
 		writeProblem(w, r, *p)
 		return
-	case !ok:
+	case !ok, e.Apart != "" && e.Apart == m.ID:
 		f.pass(w, r)
 		return
 	}
@@ -63,6 +63,8 @@ func absent(e request.Entry) Problem {
 	switch e.Role {
 	case request.Tombstone:
 		p = problemOf(request.Gone, "the request was deleted in version "+e.Version.String())
+	case request.Away:
+		p = problemOf(request.NotFound, "the request is not held at this site; "+string(e.Owner)+" owns it")
 	default:
 		p = problemOf(request.NotYet, "the request has no record at this site yet")
 	}
@@ -91,7 +93,7 @@ func (f *face) readReceipt(res *http.Response, e request.Entry) {
 	if res.StatusCode >= 300 && res.StatusCode != http.StatusNotModified {
 		return
 	}
-	if e.Role == request.Tombstone || e.Role == request.Creating {
+	if e.Role == request.Tombstone || e.Role == request.Creating || e.Role == request.Away {
 		return // a record that was left behind, or an id used again, is a plain local one
 	}
 	h := res.Header
@@ -99,7 +101,7 @@ func (f *face) readReceipt(res *http.Response, e request.Entry) {
 	if h["Etag"] == nil && !e.Version.IsZero() {
 		h.Set("ETag", etag(e.Version))
 	}
-	if role(e.Role) != string(request.Copy) {
+	if e.Role == request.Owner {
 		return
 	}
 	if !e.Updated.IsZero() {

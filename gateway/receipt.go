@@ -24,15 +24,15 @@ func (c *intercepted) receipt(res request.Result) {
 	if c.err != nil && v.IsZero() {
 		v = e.Version // of the request as it stands, beside the problem
 	}
-	if c.err == nil && v.IsZero() && res.Answer != nil {
+	if _, queued := later(res); c.err == nil && v.IsZero() && !queued {
 		return
 	}
 	whose(h, e, v)
 	if len(res.Routes) > 0 {
 		h.Set("Meridian-Route", routes(res.Routes))
 	}
-	if len(res.Copies) > 0 && c.err == nil {
-		h.Set("Meridian-Copies", copies(res.Copies))
+	if list := copies(res.Copies); list != "" && c.err == nil {
+		h.Set("Meridian-Copies", list)
 	}
 	if res.Replayed {
 		h.Set("Meridian-Replayed", "true")
@@ -57,8 +57,9 @@ func whose(h http.Header, e request.Entry, v request.Version) {
 
 // role is what this site is to a request, in the client's words.
 func role(r request.Role) string {
-	if r == request.Owner || r == request.Granting {
-		return string(request.Owner)
+	switch r {
+	case request.Owner, request.Granting, request.Elect:
+		return string(r)
 	}
 	return string(request.Copy)
 }
@@ -71,11 +72,15 @@ func routes(names []string) string {
 	return strings.Join(out, ", ")
 }
 
-// copies lists holders as "tokyo;state=delivered, paris;state=pending".
+// copies lists holders as "tokyo;state=delivered, paris;state=pending". A copy that is to go, or that is not linked, is none that a
+// client could count on.
 func copies(list []request.Delivery) string {
 	var b strings.Builder
-	for i, d := range list {
-		if i > 0 {
+	for _, d := range list {
+		if !d.Linked() {
+			continue
+		}
+		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString(header(string(d.Site)) + ";state=" + strings.ReplaceAll(string(d.State), " ", "-"))

@@ -18,15 +18,27 @@ type RequestView struct {
 	EnteredBy  string                  `json:"entered_by,omitempty"`
 	Local      string                  `json:"local,omitempty"`
 	Locals     map[request.Site]string `json:"locals,omitempty"`
-	Intended   request.Site            `json:"intended_owner,omitempty"`
-	UnderWay   *UnderWay               `json:"under_way,omitempty"`
-	Doubt      *request.Doubt          `json:"doubt,omitempty"`
-	Former     []TenureView            `json:"former,omitempty"`
-	Operations []OperationView         `json:"operations,omitempty"`
-	Holders    []DeliveryView          `json:"holders"`
-	Created    time.Time               `json:"created"`
-	Updated    time.Time               `json:"updated"`
-	Fields     *request.Fields         `json:"fields,omitempty"`
+	// Apart is the local id of a copy that is not linked.
+	Apart    string        `json:"apart,omitempty"`
+	Intended request.Site  `json:"intended_owner,omitempty"`
+	Plan     *PlanView     `json:"plan,omitempty"`
+	HandOver *HandOverView `json:"hand_over,omitempty"`
+	// Path are the sites to which returns lead, the next one first.
+	Path []request.Site `json:"path,omitempty"`
+	// Terms are how this site holds its copy, HeldBy who holds the request as far as known here.
+	Terms      *TermsView      `json:"terms,omitempty"`
+	HeldBy     []request.Site  `json:"held_by,omitempty"`
+	UnderWay   *UnderWay       `json:"under_way,omitempty"`
+	Doubt      *request.Doubt  `json:"doubt,omitempty"`
+	Former     []TenureView    `json:"former,omitempty"`
+	Forces     []ForceView     `json:"forces,omitempty"`
+	Queued     []QueuedView    `json:"queued,omitempty"`
+	Conflicts  []ConflictView  `json:"conflicts,omitempty"`
+	Operations []OperationView `json:"operations,omitempty"`
+	Holders    []DeliveryView  `json:"holders"`
+	Created    time.Time       `json:"created"`
+	Updated    time.Time       `json:"updated"`
+	Fields     *request.Fields `json:"fields,omitempty"`
 }
 
 // UnderWay is a write that has begun and not ended.
@@ -68,9 +80,7 @@ type DeliveryView struct {
 	Attempts int           `json:"attempts"`
 	Cause    string        `json:"cause,omitempty"`
 	Local    string        `json:"local,omitempty"`
-	Mode     string        `json:"mode,omitempty"`
-	Route    string        `json:"route,omitempty"`
-	Pool     string        `json:"pool,omitempty"`
+	TermsView
 }
 
 func when(t time.Time) *time.Time {
@@ -89,19 +99,33 @@ func version(v request.Version) string {
 
 func deliveryOf(d request.Delivery) DeliveryView {
 	return DeliveryView{Request: d.Request, Site: d.Site, State: d.State, Owed: version(d.Owed), Acked: version(d.Acked), Due: when(d.Due),
-		Since: when(d.Since), Last: when(d.Last), Attempts: d.Attempts, Cause: d.Cause, Local: d.Local, Mode: d.Mode, Route: d.Route, Pool: d.Pool}
+		Since: when(d.Since), Last: when(d.Last), Attempts: d.Attempts, Cause: d.Cause, Local: d.Local, TermsView: termsOf(d.Terms)}
 }
 
 func viewOf(rec store.Record, fields bool) RequestView {
 	e := rec.Entry
 	v := RequestView{Request: e.ID, Collection: e.Collection, Role: e.Role, Version: version(e.Version), Owner: e.Owner, Origin: e.Origin,
 		EnteredBy: e.EnteredBy, Local: e.Local, Locals: e.Locals, Intended: e.Wanted(), Doubt: e.Doubt, Created: e.Created,
-		Updated: e.Updated, Holders: make([]DeliveryView, 0, len(rec.Holders))}
+		Updated: e.Updated, Holders: make([]DeliveryView, 0, len(rec.Holders)), Apart: e.Apart, Plan: planOf(e.Plan), HandOver: handOverOf(e),
+		Path: e.Path, HeldBy: e.Holders}
+	if e.Terms != (request.Terms{}) && e.Role != request.Owner {
+		t := termsOf(e.Terms)
+		v.Terms = &t
+	}
 	if in := e.Intent; in != nil {
 		v.UnderWay = &UnderWay{Operation: in.Op, Kind: in.Kind, Version: version(in.Version), Sent: in.Sent, Tries: in.Tries}
 	}
 	for _, t := range e.Former {
 		v.Former = append(v.Former, TenureView{Owner: t.Epoch.Site, Epoch: t.Epoch.Num, Until: t.Until})
+	}
+	for _, f := range e.Forces {
+		v.Forces = append(v.Forces, forceOf(f))
+	}
+	for _, q := range e.Queue {
+		v.Queued = append(v.Queued, QueuedView{Operation: q.Op, Kind: q.Kind, Since: q.At})
+	}
+	for _, c := range e.Conflicts {
+		v.Conflicts = append(v.Conflicts, conflictOf(c, false))
 	}
 	for _, op := range e.Ops {
 		v.Operations = append(v.Operations, OperationView{Operation: op.ID, Kind: op.Kind, Version: version(op.Version), State: op.Outcome,

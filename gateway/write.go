@@ -185,8 +185,8 @@ func (c *intercepted) do() {
 		c.hold(&res, until)
 	}
 	c.receipt(res)
-	if res.Answer == nil {
-		c.accepted(res)
+	if state, ok := later(res); ok {
+		c.accepted(res, state)
 		return
 	}
 	c.answer(res)
@@ -259,15 +259,25 @@ func (c *intercepted) safeLocation(loc string, call http.Header) string {
 	return loc
 }
 
+// later reports whether a write was taken to be done later, and what state the engine says it is in. An API's own 202 has no
+// such state: the version of the write tells that it is done.
+func later(res request.Result) (state string, ok bool) {
+	if res.Answer == nil {
+		return string(request.Kept), true
+	}
+	state = res.Answer.Header.Get("Meridian-State")
+	return state, state != "" && res.Answer.Status == http.StatusAccepted && res.Version.IsZero() && res.Op != ""
+}
+
 // accepted answers a write that was taken and will be done later.
-func (c *intercepted) accepted(res request.Result) {
+func (c *intercepted) accepted(res request.Result, state string) {
 	c.status = http.StatusAccepted
 	h := c.w.Header()
 	h.Set("Location", operationPath(res.Op))
 	h.Set("Meridian-Operation", operationPath(res.Op))
-	h.Set("Meridian-State", "queued")
+	h.Set("Meridian-State", header(state))
 	writeJSON(c.w, c.r, http.StatusAccepted, "application/json", operationView{
-		Operation: res.Op, Request: res.Entry.ID, State: "queued", Owner: res.Entry.Owner})
+		Operation: res.Op, Request: res.Entry.ID, State: state, Owner: res.Entry.Owner})
 }
 
 func (c *intercepted) refuse(p Problem) {
