@@ -17,23 +17,36 @@ import (
 	"github.com/meridian-gateway/meridian/routing"
 )
 
-// question of explain: a record, and what happens to it.
-type event struct{ on, file, old, collection string }
+// event is the question of explain: a record, and what happens to it.
+type event struct{ on, file, old, collection, by, origin string }
+
+// explained is the reason of a route, with what it does.
+type explained struct {
+	routing.Reason
+	Does string `json:"does"`
+}
 
 func (c *command) explain() *cobra.Command {
 	var ev event
 	cmd := &cobra.Command{Use: "explain --config FILE --site NAME --file RECORD.json", Args: exactly(0),
 		Short: "Tell which routes would fire for a record, and why the others do not",
-		Long: "Tell which routes would fire for a record as the site's request API has it, and why the others do not. Nothing is\n" +
-			"called and nothing is changed."}
+		Long: "Tell which routes would fire for a record as the site's request API has it, and why the others do not; of a route\n" +
+			"with a schedule, when it runs and whether it would then take the record as it is. Nothing is called and nothing is\n" +
+			"changed.",
+		Example: "  meridian explain --config network.yaml --site san-francisco --file chair.json\n" +
+			"  meridian explain --config network.yaml --site chicago --on update --file after.json --old before.json\n" +
+			"  meridian explain --config network.yaml --site chicago --on arrive --by chairs-to-chicago --file chair.json"}
 	c.configFlag(cmd, "the network file")
 	c.siteFlag(cmd, "the site where the routes are evaluated: of a create that where it is entered, else the owner")
 	f := cmd.Flags()
 	f.StringVar(&ev.file, "file", "", "the record as the site's API has it; - for standard input")
 	f.StringVar(&ev.old, "old", "", "the record before the write")
+	f.StringVar(&ev.by, "by", "", "on arrive and returned: the route that moved the request here, which does not fire again")
+	f.StringVar(&ev.origin, "origin", "", "the site where the request was created (the site itself when left out)")
 	f.StringVar(&ev.on, "on", string(routing.Create), "what happens: "+join(routing.Events()))
 	f.StringVar(&ev.collection, "collection", "", "the collection, when the site has several")
 	choose(cmd, "on", strings.Split(join(routing.Events()), ", ")...)
+	complete(cmd, "origin", c.siteNames)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		n, err := c.load(c.config)
 		if err != nil {
@@ -42,24 +55,27 @@ func (c *command) explain() *cobra.Command {
 		if _, err := chosen(n, c.site, false); err != nil {
 			return err
 		}
-		in, err := c.input(n.Sites[request.Site(c.site)], ev)
+		in, err := c.input(n, ev)
 		if err != nil {
 			return err
 		}
-		return c.reasons(n.Table, in)
+		return c.reasons(n, in)
 	}
 	return cmd
 }
 
 // input is what the routes are asked.
-func (c *command) input(s configs.Site, ev event) (routing.Input, error) {
+func (c *command) input(n *configs.Network, ev event) (routing.Input, error) {
+	s := n.Sites[request.Site(c.site)]
 	in := routing.Input{Event: routing.Event(ev.on), Site: s.Name, Owner: s.Name, Origin: s.Name, Now: time.Now()}
-	if !slices.Contains(routing.Events(), in.Event) {
-		return in, misuse("--on %s: want one of %s", ev.on, join(routing.Events()))
+	if err := ev.check(n); err != nil {
+		return in, err
 	}
-	first := in.Event == routing.Create || in.Event == routing.Arrive
-	if first && ev.old != "" {
-		return in, misuse("--old: on %s there is no record before", ev.on)
+	if ev.by != "" {
+		in.Except = []string{ev.by}
+	}
+	if ev.origin != "" {
+		in.Origin = request.Site(ev.origin)
 	}
 	var err error
 	if in.Collection, err = only(s, ev.collection); err != nil {
@@ -68,12 +84,39 @@ func (c *command) input(s configs.Site, ev event) (routing.Input, error) {
 	if in.New, err = c.record(s, in.Collection, ev.file); err != nil {
 		return in, err
 	}
-	if ev.old != "" {
+	switch {
+	case ev.old != "":
 		in.Old, err = c.record(s, in.Collection, ev.old)
-	} else if !first {
+	case in.Event == routing.Update:
 		fmt.Fprintln(c.err, "note: without --old there is nothing before the write, and every field counts as changed")
+	case in.Event == routing.Delete:
+		in.Old = in.New
 	}
 	return in, err
+}
+
+// check refuses what does not go together.
+func (ev event) check(n *configs.Network) error {
+	on := routing.Event(ev.on)
+	landed := on == routing.Arrive || on == routing.Returned
+	switch {
+	case !slices.Contains(routing.Events(), on):
+		return misuse("--on %s: want one of %s", ev.on, join(routing.Events()))
+	case ev.old != "" && landed:
+		return misuse("--old: nothing was written on %s, and every field counts as changed", ev.on)
+	case ev.old != "" && on == routing.Create:
+		return misuse("--old: on create there is no record before")
+	case ev.old != "" && on == routing.Delete:
+		return misuse("--old: a deletion changes no fields; --file is the record that is deleted")
+	case ev.by != "" && !landed:
+		return misuse("--by: on %s no route has moved the request; it goes with --on arrive or returned", ev.on)
+	case ev.by != "" && !slices.ContainsFunc(n.Routes, func(r routing.Route) bool { return r.Name == ev.by }):
+		return misuse("--by %s: there is no such route in the network file", ev.by)
+	}
+	if _, ok := n.Sites[request.Site(ev.origin)]; ev.origin != "" && !ok {
+		return misuse("--origin: there is no site %q in the network file; it has %s", ev.origin, join(siteList(n)))
+	}
+	return nil
 }
 
 // only is the collection meant: the one named, or the only one there is.
@@ -115,24 +158,71 @@ func (c *command) record(s configs.Site, collection, path string) (request.Field
 	return f, nil
 }
 
-func (c *command) reasons(table *routing.Table, in routing.Input) error {
-	list := table.Explain(in)
+func (c *command) reasons(n *configs.Network, in routing.Input) error {
+	reasons := n.Table.Explain(in)
+	list := make([]explained, len(reasons))
+	for i, r := range reasons {
+		list[i] = explained{r, does(&n.Routes[i])}
+	}
 	if c.output == "json" {
 		return c.json(list)
 	}
-	t := newTable(c.out, "ROUTE", "FIRES", "WHY")
+	t := newTable(c.out, "ROUTE", "DOES", "FIRES", "WHY")
 	for _, r := range list {
 		fires := "no"
 		if r.Fired {
 			fires = "yes"
 		}
-		t.row(r.Route, fires, because(r))
+		t.row(r.Route, r.Does, fires, because(r.Reason))
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.out, "\n"+printable(outcome(table.Decide(in), in), false))
+	_, err := fmt.Fprintln(c.out, "\n"+printable(outcome(n.Table.Decide(in), in), false))
 	return err
+}
+
+// does is what a route does, in a few words.
+func does(r *routing.Route) string {
+	var out []string
+	if a := r.Copy; a != nil {
+		out = append(out, "copy to "+targets(a)+mode(a))
+	}
+	if a := r.Transfer; a != nil {
+		out = append(out, "transfer to "+targets(a)+mode(a))
+	}
+	if r.Return != nil {
+		out = append(out, "return")
+	}
+	if a := r.Archive; a != nil {
+		what := "archive to " + targets(a)
+		if len(a.Keep) > 0 {
+			what += ", kept at " + join(a.Keep)
+		}
+		out = append(out, what)
+	}
+	if a := r.Delete; a != nil {
+		what := "delete"
+		if a.Copies != "" {
+			what += " copies"
+		}
+		out = append(out, what)
+	}
+	return strings.Join(out, " and ")
+}
+
+func targets(a *routing.Action) string {
+	if a.All {
+		return "all"
+	}
+	return join(a.To)
+}
+
+func mode(a *routing.Action) string {
+	if a.Mode == "" || a.Mode == "ownership" {
+		return ""
+	}
+	return " (" + a.Mode + ")"
 }
 
 // because is the reason with the part of the condition that decided, and what was found in the record.
@@ -153,24 +243,47 @@ func because(r routing.Reason) string {
 
 // outcome is the decision as a sentence.
 func outcome(d routing.Decision, in routing.Input) string {
-	parts := []string{}
-	for _, m := range []struct {
-		taken *routing.Taken
-		text  string
-	}{{d.Transfer, "goes to "}, {d.Return, "returns home"}, {d.Archive, "is archived at "}, {d.Delete, "is deleted"}} {
-		switch {
-		case m.taken == nil:
-		case strings.HasSuffix(m.text, " "):
-			parts = append(parts, m.text+join(m.taken.To))
-		default:
-			parts = append(parts, m.text)
+	var parts []string
+	switch {
+	case d.Transfer != nil:
+		parts = append(parts, transferred(d.Transfer))
+	case d.Return != nil:
+		parts = append(parts, "goes back to the site that it came from, if it came from one, by "+d.Return.Route.Name)
+	case d.Archive != nil:
+		rest := "the records of the other sites go when " + join(d.Archive.To) + " has confirmed it"
+		if keep := d.Archive.Action.Keep; len(keep) > 0 {
+			rest = "but for " + join(keep) + " " + rest
 		}
-	}
-	if len(parts) == 0 {
+		parts = append(parts, "is archived at "+join(d.Archive.To)+" by "+d.Archive.Route.Name+" ("+rest+")")
+	case d.Delete != nil && d.Delete.Action.Copies != "":
+		parts = append(parts, "stays at "+string(in.Site), "loses its copies at other sites by "+d.Delete.Route.Name)
+	case d.Delete != nil:
+		parts = append(parts, "is deleted by "+d.Delete.Route.Name)
+	case in.Event == routing.Delete:
+		parts = append(parts, "is deleted")
+	default:
 		parts = append(parts, "stays at "+string(in.Site))
 	}
 	for _, t := range d.Copies {
-		parts = append(parts, "is copied to "+join(t.To)+" by "+t.Route.Name)
+		how := "is copied to "
+		if t.Action.Mode == "independent" {
+			how = "is copied, without a link, to "
+		}
+		parts = append(parts, how+join(t.To)+" by "+t.Route.Name)
 	}
 	return "The request " + strings.Join(parts, ", ") + "."
+}
+
+// transferred is what a transfer of each mode does.
+func transferred(t *routing.Taken) string {
+	to, by := join(t.To), " by "+t.Route.Name
+	switch t.Action.Mode {
+	case "data":
+		return "stays, and is copied to " + to + by
+	case "independent":
+		return "stays, and is copied, without a link, to " + to + by
+	case "move":
+		return "moves to " + to + by + " (the record here goes when " + to + " has confirmed it)"
+	}
+	return "goes to " + to + by + " (a copy stays here)"
 }
