@@ -150,12 +150,12 @@ func (s *search) safe(text string) (out string, ok bool) {
 		return text, text[0] != '-' && !strings.ContainsFunc(text, func(r rune) bool {
 			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.@", r)
 		})
+	case s.escape != "" && strings.Contains(text, `\`):
+		return "", false // not every language that writes \' has \\ too: where it has not, '\\' is not closed
 	case s.escape == "backslash":
-		q := string(s.quote)
-		return strings.NewReplacer(`\`, `\\`, q, `\`+q).Replace(text), true
+		return strings.ReplaceAll(text, string(s.quote), `\`+string(s.quote)), true
 	case s.escape == "double":
-		q := string(s.quote)
-		return strings.ReplaceAll(text, q, q+q), !strings.Contains(text, `\`)
+		return strings.ReplaceAll(text, string(s.quote), string(s.quote)+string(s.quote)), true
 	}
 	return text, !strings.ContainsAny(text, "'\"`\\")
 }

@@ -97,8 +97,8 @@ type FindSpec struct {
 	// no text.
 	Term string `yaml:"term"`
 	Join string `yaml:"join"`
-	// Escape is how this language has a quote within quotes: double (it is written twice) or backslash. Without it a value with a
-	// quote or a backslash is not searched for, and where nothing quotes a value of a text, one of letters, digits, -, _, . and @ is.
+	// Escape is how this language has a quote within quotes: double (it is written twice) or backslash. Without it values with quotes
+	// are not searched for, and with backslashes never; where nothing quotes a value, only one of letters, digits, -, _, . and @ is.
 	Escape string `yaml:"escape"`
 }
 
