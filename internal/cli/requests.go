@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -71,8 +72,18 @@ func stateOf(r gateway.RequestView) string {
 	switch {
 	case r.Doubt != nil:
 		return "in doubt"
+	case r.HandOver != nil: // at the target there is a write under way for it
+		return "being handed over to " + string(r.HandOver.To)
 	case r.UnderWay != nil:
 		return string(r.UnderWay.Kind) + " under way"
+	case r.Plan != nil && r.Plan.Parked:
+		return "transfer to " + string(r.Plan.To) + " is parked"
+	case r.Plan != nil:
+		return "to go to " + string(r.Plan.To)
+	case len(r.Queued) > 0:
+		return plural(len(r.Queued), "write") + " queued"
+	case len(r.Conflicts) > 0:
+		return plural(len(r.Conflicts), "conflict")
 	}
 	return "settled"
 }
@@ -103,14 +114,15 @@ func (c *command) showRequest(r gateway.RequestView) error {
 	t.row("version", r.Version)
 	t.row("role here", r.Role)
 	t.row("id here", r.Local)
+	if r.Apart != "" {
+		t.row("unlinked copy", r.Apart)
+	}
 	for _, s := range slices.Sorted(maps.Keys(r.Locals)) {
 		t.row("id at "+string(s), r.Locals[s])
 	}
 	t.row("created at", r.Origin)
 	t.row("updated", moment(r.Updated))
-	if r.Intended != "" {
-		t.row("wanted owner", r.Intended)
-	}
+	ownership(t, r)
 	if u := r.UnderWay; u != nil {
 		t.row("under way", fmt.Sprintf("%s to version %s since %s", u.Kind, u.Version, moment(u.Sent)))
 	}
@@ -126,16 +138,101 @@ func (c *command) showRequest(r gateway.RequestView) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	return c.journey(r)
+	if err := c.journey(r); err != nil {
+		return err
+	}
+	return c.unsettled(r)
+}
+
+// ownership shows where a request has been, and where it is to go.
+func ownership(t table, r gateway.RequestView) {
+	if h := r.HandOver; h != nil {
+		t.row("hand-over", fmt.Sprintf("from %s to %s since %s%s", h.From, h.To, moment(h.Since), inBrackets(h.Cause)))
+	}
+	if p := r.Plan; p != nil {
+		state := ""
+		if p.Parked {
+			state = ", parked"
+		}
+		t.row("planned", fmt.Sprintf("%s to %s since %s, wanted by %s%s%s", what(*p), p.To, moment(p.Since), cmp.Or(wantedBy(*p), "nobody known"),
+			state, inBrackets(p.Cause)))
+		if len(p.Keep) > 0 {
+			t.row("", "kept at "+join(p.Keep))
+		}
+	}
+	if len(r.Path) > 0 {
+		t.row("returns to", strings.Join(strings.Split(join(r.Path), ", "), ", then "))
+	}
+	for _, f := range r.Former {
+		t.row("owned before", fmt.Sprintf("%s in epoch %d, until %s", f.Owner, f.Epoch, moment(f.Until)))
+	}
+	for _, f := range r.Forces {
+		t.row("reclaimed", fmt.Sprintf("by %s at %s, in epoch %d from version %s, by %s: %s", f.Owner, moment(f.At), f.Epoch, f.Base, cmp.Or(f.By, "nobody known"), f.Reason))
+	}
+	if r.Terms != nil {
+		t.row("held here", terms(*r.Terms))
+	}
+	if len(r.Holders) == 0 && len(r.HeldBy) > 0 {
+		t.row("copies at", join(r.HeldBy))
+	}
+}
+
+// terms are how a site holds a request, in a line.
+func terms(v gateway.TermsView) string {
+	var out []string
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, name+" "+value)
+		}
+	}
+	switch v.Mode {
+	case "":
+	case "remove":
+		out = append(out, "to be removed")
+	default:
+		out = append(out, v.Mode)
+	}
+	add("route", v.Route)
+	add("pool", v.Pool)
+	add("update", v.Update)
+	add("window", v.Window)
+	add("writes", v.Writes)
+	add("on delete", v.OnDelete)
+	add("match", v.Match)
+	add("duplicate", v.Duplicate)
+	return strings.Join(out, ", ")
+}
+
+// unsettled shows writes that wait for the owner, and those that lost.
+func (c *command) unsettled(r gateway.RequestView) error {
+	if len(r.Queued) > 0 {
+		fmt.Fprintln(c.out)
+		t := newTable(c.out, "WAITS FOR THE OWNER", "SINCE", "OPERATION")
+		for _, q := range r.Queued {
+			t.row(q.Kind, moment(q.Since), q.Operation)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	if len(r.Conflicts) == 0 {
+		return nil
+	}
+	fmt.Fprintln(c.out)
+	t := newTable(c.out, "CONFLICT", "KIND", "AT", "LOST AT", "LOST", "KEPT", "FIELDS")
+	for _, x := range r.Conflicts {
+		t.row(x.ID, x.Kind, moment(x.At), x.Site, x.Mine, x.Theirs, cut(fieldNames(x), 60))
+	}
+	return t.flush()
 }
 
 // journey shows who holds a request, and what was written last.
 func (c *command) journey(r gateway.RequestView) error {
 	if len(r.Holders) > 0 {
 		fmt.Fprintln(c.out)
-		t := newTable(c.out, "COPY AT", "STATE", "HAS", "OWED", "CONFIRMED", "CAUSE")
+		t := newTable(c.out, "COPY AT", "STATE", "HAS", "OWED", "CONFIRMED", "HELD", "CAUSE")
 		for _, h := range r.Holders {
-			t.row(h.Site, h.State, h.Acked, h.Owed, momentOf(h.Last), cut(h.Cause, 90))
+			t.row(h.Site, h.State, h.Acked, h.Owed, momentOf(h.Last), terms(h.TermsView), cut(h.Cause, 90))
 		}
 		if err := t.flush(); err != nil {
 			return err

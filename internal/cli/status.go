@@ -31,6 +31,12 @@ func (c *command) status() *cobra.Command {
 			if f.InDoubt > 0 {
 				t.row("in doubt", plural(f.InDoubt, "write")+"; see: meridian requests list")
 			}
+			if f.Conflicts > 0 {
+				t.row("conflicts", plural(f.Conflicts, "request")+"; see: meridian conflicts list")
+			}
+			if x := f.Transfers; x != (gateway.TransferCount{}) {
+				t.row("transfers", fmt.Sprintf("%d waiting, %d open, %d parked; see: meridian transfers", x.Waiting, x.Open, x.Parked))
+			}
 			for _, p := range f.Problems {
 				t.row("problem", p)
 			}
