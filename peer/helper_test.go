@@ -21,6 +21,8 @@ type fake struct {
 	write func(ctx context.Context, from request.Site, w request.Write) (Reply, error)
 	apply func(ctx context.Context, s request.Snapshot) Ack
 	hello func() Greeting
+	hand  func(h request.Handover) (request.Verdict, error)
+	order func(o request.Order) (request.Standing, error)
 
 	mu      sync.Mutex
 	writes  []request.Write
@@ -60,6 +62,20 @@ func (f *fake) Operation(_ context.Context, _ request.Site, _ request.ID, op str
 
 func (f *fake) Holders(_ context.Context, _ request.Site, id request.ID, v request.Version) ([]request.Delivery, error) {
 	return []request.Delivery{{Request: id, Site: "paris", Acked: v}}, nil
+}
+
+func (f *fake) Handover(_ context.Context, _ request.Site, h request.Handover) (request.Verdict, error) {
+	if f.hand != nil {
+		return f.hand(h)
+	}
+	return request.Verdict{State: request.Ready}, nil
+}
+
+func (f *fake) Order(_ context.Context, _ request.Site, o request.Order) (request.Standing, error) {
+	if f.order != nil {
+		return f.order(o)
+	}
+	return request.Standing{Owner: o.To}, nil
 }
 
 func (f *fake) Hello(context.Context, request.Site) Greeting {

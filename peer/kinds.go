@@ -37,7 +37,7 @@ func statusOf(k request.ErrKind) int {
 		return statusClientGone
 	case request.NotSent:
 		return http.StatusBadGateway
-	case request.Unavailable, request.OwnerUnreachable, request.StoreDown:
+	case request.Unavailable, request.OwnerUnreachable, request.StoreDown, request.HandingOver:
 		return http.StatusServiceUnavailable
 	case request.Doubtful:
 		return http.StatusGatewayTimeout
@@ -96,6 +96,9 @@ type problem struct {
 	RetryMS   int64      `json:"retry_ms,omitempty"`
 	Request   request.ID `json:"request,omitempty"`
 	Operation string     `json:"operation,omitempty"`
+	// Owner and Epoch are a hint for a caller who came to the wrong site.
+	Owner request.Site   `json:"owner,omitempty"`
+	Epoch *request.Epoch `json:"epoch,omitempty"`
 }
 
 const problemType = "application/problem+json"
@@ -108,6 +111,9 @@ func problemOf(err error) problem {
 	p := problem{Type: "urn:meridian:problem:" + string(kind), Title: string(kind), Status: statusOf(kind), Kind: string(kind)}
 	if e, ok := errors.AsType[*request.Error](err); ok {
 		p.Detail, p.Request, p.Operation, p.RetryMS = e.Detail, e.Request, e.Operation, e.Retry.Milliseconds()
+		if e.Kind == request.NotYet && e.Owner != "" {
+			p.Owner, p.Epoch = e.Owner, &e.Epoch
+		}
 		if p.Detail == "" && e.Err != nil {
 			p.Detail = e.Err.Error()
 		}
@@ -124,6 +130,9 @@ func problemError(op string, status int, body []byte) (*request.Error, bool) {
 		return nil, false
 	}
 	e := &request.Error{Op: op, Kind: kindOf(status, p.Kind), Request: p.Request, Operation: p.Operation, Detail: p.Detail}
+	if e.Kind == request.NotYet && p.Epoch != nil && p.Owner != "" {
+		e.Owner, e.Epoch = p.Owner, *p.Epoch
+	}
 	if p.RetryMS > 0 {
 		e.Retry = min(time.Duration(min(p.RetryMS, maxRetry.Milliseconds()))*time.Millisecond, maxRetry)
 	}

@@ -78,6 +78,10 @@ type Handler interface {
 	Operation(ctx context.Context, from request.Site, id request.ID, op string) (request.Op, error)
 	// Holders tells who has confirmed what of a request; v is the version that the asker waits for.
 	Holders(ctx context.Context, from request.Site, id request.ID, v request.Version) ([]request.Delivery, error)
+	// Handover answers the owner of a request that is to come here. What was answered once durably must be answered for ever.
+	Handover(ctx context.Context, from request.Site, h request.Handover) (request.Verdict, error)
+	// Order does what another site's operator wants of a request that this site owns; NotYet with a hint when it does not.
+	Order(ctx context.Context, from request.Site, o request.Order) (request.Standing, error)
 	// Hello introduces this site; see Greeting for what to fill in.
 	Hello(ctx context.Context, from request.Site) Greeting
 }
@@ -135,6 +139,8 @@ const (
 	ResolvePath   = "/peer/v1/resolve"
 	OperationPath = "/peer/v1/operation"
 	HoldersPath   = "/peer/v1/holders"
+	HandoverPath  = "/peer/v1/handover"
+	OrderPath     = "/peer/v1/order"
 )
 
 // Limits of a delivery. A client splits what is larger.

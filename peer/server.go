@@ -101,6 +101,10 @@ func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 		return s.operation
 	case HoldersPath:
 		return s.holders
+	case HandoverPath:
+		return s.handover
+	case OrderPath:
+		return s.order
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package peer
 import (
 	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -67,35 +65,6 @@ func unmarshal(b []byte, v any) error {
 	return nil
 }
 
-// epoch is request.Epoch as text, "3@rome"; "" for none.
-type epoch request.Epoch
-
-func (e epoch) MarshalText() ([]byte, error) {
-	if e == (epoch{}) {
-		return nil, nil
-	}
-	return append(strconv.AppendUint(nil, e.Num, 10), "@"+string(e.Site)...), nil
-}
-
-func (e *epoch) UnmarshalText(b []byte) error {
-	if len(b) == 0 {
-		*e = epoch{}
-		return nil
-	}
-	num, site, ok := strings.Cut(string(b), "@")
-	n, err := strconv.ParseUint(num, 10, 48)
-	if !ok || err != nil || site == "" {
-		return fmt.Errorf("epoch %q: want NUMBER@SITE", b)
-	}
-	*e = epoch{Num: n, Site: request.Site(site)}
-	return nil
-}
-
-type tenureWire struct {
-	Epoch epoch     `json:"epoch"`
-	Until time.Time `json:"until"`
-}
-
 type snapshotWire struct {
 	ID         request.ID              `json:"id"`
 	Collection string                  `json:"collection"`
@@ -108,7 +77,7 @@ type snapshotWire struct {
 	Locals     map[request.Site]string `json:"locals,omitzero"`
 	Holders    []request.Site          `json:"holders,omitzero"`
 	Ops        []request.Op            `json:"ops,omitzero"`
-	Former     []tenureWire            `json:"former,omitzero"`
+	Former     []request.Tenure        `json:"former,omitzero"`
 	Terms      request.Terms           `json:"terms,omitzero"`
 	Forces     []request.Force         `json:"forces,omitzero"`
 	Fields     jsontext.Value          `json:"fields,omitzero"`
@@ -118,13 +87,10 @@ type snapshotWire struct {
 func snapshotOut(s request.Snapshot) snapshotWire {
 	w := snapshotWire{
 		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
-		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
+		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Former: s.Former, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
 	}
 	if len(w.Ops) > MaxOps {
 		w.Ops = w.Ops[len(w.Ops)-MaxOps:]
-	}
-	for _, t := range s.Former {
-		w.Former = append(w.Former, tenureWire{epoch(t.Epoch), t.Until})
 	}
 	return w
 }
@@ -133,13 +99,13 @@ func snapshotOut(s request.Snapshot) snapshotWire {
 func (w *snapshotWire) in() (request.Snapshot, error) {
 	s := request.Snapshot{
 		ID: w.ID, Collection: w.Collection, Version: w.Version, Deleted: w.Deleted, Keep: w.Keep, Owner: w.Owner, Origin: w.Origin,
-		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Terms: w.Terms, Forces: w.Forces, At: w.At,
-	}
-	for _, t := range w.Former {
-		s.Former = append(s.Former, request.Tenure{Epoch: request.Epoch(t.Epoch), Until: t.Until})
+		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Former: w.Former, Terms: w.Terms, Forces: w.Forces, At: w.At,
 	}
 	if len(w.Ops) > MaxOps {
 		return s, invalid("%d remembered operations: at most %d", len(w.Ops), MaxOps)
+	}
+	if len(w.Forces) > maxForces {
+		return s, invalid("%d forces: at most %d", len(w.Forces), maxForces)
 	}
 	var err error
 	s.Fields, err = fieldsIn(w.Fields)

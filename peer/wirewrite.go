@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -25,8 +26,12 @@ type writeWire struct {
 	Routes     []string       `json:"routes,omitzero"`
 	Owe        []request.Debt `json:"owe,omitzero"`
 	Again      bool           `json:"again,omitzero"`
-	EpochSeen  epoch          `json:"epoch_seen,omitzero"`
+	EpochSeen  request.Epoch  `json:"epoch_seen,omitzero"`
 	Via        []request.Site `json:"via,omitzero"`
+	// Queued says that the write waited; Pre are its fields as the client saw them in version Base.
+	Queued bool            `json:"queued,omitzero"`
+	Pre    jsontext.Value  `json:"pre,omitzero"`
+	Base   request.Version `json:"base,omitzero"`
 }
 
 // writeOut is w as self sends it: with self as the last site passed.
@@ -42,17 +47,18 @@ func writeOut(w request.Write, self request.Site) writeWire {
 	return writeWire{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: fieldsOut(w.Fields), Key: w.Key,
 		Digest: w.Digest, IfMatch: w.IfMatch, Entry: entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
-		EpochSeen: epoch(w.EpochSeen), Via: via,
+		EpochSeen: w.EpochSeen, Via: via, Queued: w.Queued, Pre: preOut(w), Base: w.Base,
 	}
 }
 
 func (w *writeWire) in() (request.Write, error) {
 	f, err := fieldsIn(w.Fields)
+	pre, bad := fieldsIn(w.Pre)
 	return request.Write{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: f, Key: w.Key, Digest: w.Digest,
 		IfMatch: w.IfMatch, Entry: w.Entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
-		EpochSeen: request.Epoch(w.EpochSeen), Via: w.Via,
-	}, err
+		EpochSeen: w.EpochSeen, Via: w.Via, Queued: w.Queued, Pre: pre, Base: w.Base,
+	}, errors.Join(err, bad)
 }
 
 // checkWrite refuses what no honest gateway sends: nonsense, a circle, or a write passed on in another site's name.
@@ -70,6 +76,9 @@ func checkWrite(w request.Write, from, self request.Site) error {
 	case request.Create, request.Update, request.Replace, request.Delete:
 	default:
 		return invalid("kind of write %q", w.Kind)
+	}
+	if w.Queued && w.Kind == request.Create {
+		return invalid("a queued create")
 	}
 	if w.Request != "" {
 		if _, err := request.ParseID(string(w.Request)); err != nil {
