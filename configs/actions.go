@@ -76,12 +76,16 @@ func (b *routeBuilder) action(at *yaml.Node, route, kind string, a actionSpec) *
 	if a.Window != "" {
 		p.clock(child(at, "window"), key("window"), a.Window)
 	}
+	for i, field := range a.Match {
+		if field == "" || strings.Contains(field, ",") {
+			p.fault(item(child(at, "match"), i), fmt.Sprintf("%s: %q is not the name of a field", key("match"), clip(field)), "")
+		}
+	}
 	if a.Duplicate != "" && len(a.Match) == 0 {
 		p.fault(child(at, "duplicate"), key("duplicate")+" needs match, the fields by which records are paired", "match: [external_ref]")
 	}
 	b.pool(at, route, a.Pool)
 	b.to(at, route, kind, a, out)
-	b.later(at, route, kind, a, out)
 	return out
 }
 
@@ -108,57 +112,9 @@ func (b *routeBuilder) to(at *yaml.Node, route, kind string, a actionSpec, out *
 	}
 }
 
-// later warns of what an action says and this version does not do.
-func (b *routeBuilder) later(at *yaml.Node, route, kind string, a actionSpec, out *routing.Action) {
-	warn := func(k, what string) {
-		b.p.warn(child(at, k), fmt.Sprintf("route %s: %s.%s %s", route, kind, k, what), "")
-	}
-	if a.Update != "" && a.Update != "immediate" {
-		warn("update", notYet+": copies are refreshed immediately")
-	}
-	if a.Window != "" {
-		warn("window", notYet+": copies are refreshed immediately")
-	}
-	if len(a.Match) > 0 {
-		warn("match", notYet+": a record of its own is made at every site")
-	}
-	switch {
-	case a.Mode == "independent":
-		warn("mode", "independent "+notYet+": the copy stays linked")
-	case a.Mode == "move":
-		warn("mode", "move "+notYet+": the source keeps a copy")
-	case a.Mode == "data" && kind == "transfer":
-		warn("mode", "data "+notYet+": ownership goes too; use copy")
-	}
-	if out.Writes == "queue" {
-		warn("writes", "queue "+notYet+": writes are forwarded")
-		out.Writes = "forward"
-	}
-	if a.Writes != "" && out.Writes != b.n.Defaults.Writes {
-		warn("writes", notYet+" for a single route: defaults.writes counts")
-	}
-	if a.OnDelete != "" && out.OnDelete != b.n.Defaults.OnDelete {
-		warn("on_delete", notYet+" for a single route: defaults.on_delete counts")
-	}
-}
-
-// outlook warns of what a route as a whole asks for and this version does not do.
+// outlook warns of what a route as a whole asks for and means nothing.
 func (b *routeBuilder) outlook(at *yaml.Node, r *routing.Route) {
-	warn := func(key, what string) {
-		b.p.warn(keyed(at, key), fmt.Sprintf("route %s: %s", r.Name, what), "")
-	}
-	for key, a := range map[string]*routing.Action{"return": r.Return, "archive": r.Archive, "delete": r.Delete} {
-		if a != nil {
-			warn(key, key+" "+notYet)
-		}
-	}
-	if r.Schedule != nil {
-		return
-	}
-	if r.Transfer != nil && slices.ContainsFunc(r.On, func(e routing.Event) bool { return e != routing.Create }) {
-		warn("on", "this version transfers a request when it is created; a transfer on a later event "+notYet)
-	}
-	if r.Copy != nil && slices.ContainsFunc(r.On, func(e routing.Event) bool { return e == routing.Delete || e == routing.Returned }) {
-		warn("on", "a copy on delete or returned "+notYet)
+	if slices.Contains(r.On, routing.Delete) && r.Delete == nil {
+		b.p.warn(keyed(at, "on"), fmt.Sprintf("route %s: on delete there is nothing left to be copied or moved", r.Name), "on_delete says what a deletion does to the copies")
 	}
 }

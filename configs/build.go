@@ -17,9 +17,6 @@ import (
 // siteName is what networks and sites may be called: it goes into header values, URLs, keys of stores and names of files.
 var siteName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// notYet is what the warnings say of what this version reads and does not act on.
-const notYet = "is not acted on by this version"
-
 // build gives the file its meaning. It goes on behind faults, so that all are found at once.
 func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	n := &Network{Name: s.Network, Sites: map[request.Site]Site{}, Pools: map[string]Pool{}, Security: Security{PeerKey: Secret(s.Security.PeerKey)}}
@@ -65,14 +62,6 @@ func (p *parser) defaults(at *yaml.Node, s defaultsSpec) (Defaults, time.Duratio
 		Update:      p.update(child(at, "update"), "defaults.update", s.Update, "immediate"),
 		OnDelete:    p.oneOf(child(at, "on_delete"), "defaults.on_delete", s.OnDelete, "cascade", "cascade", "keep"),
 	}
-	if d.Writes == "queue" {
-		p.warn(child(at, "writes"), "defaults.writes: queue "+notYet+": writes are forwarded", "")
-		d.Writes = "forward"
-	}
-	if d.Update != "immediate" {
-		p.warn(child(at, "update"), "defaults.update: "+d.Update+" "+notYet+": copies are refreshed immediately", "")
-		d.Update = "immediate"
-	}
 	return d, p.duration(child(at, "lag_limit"), "defaults.lag_limit", s.LagLimit, time.Minute)
 }
 
@@ -84,9 +73,6 @@ func (p *parser) pools(at *yaml.Node, specs map[string]poolSpec, n *Network) {
 		}
 		n.Pools[name] = Pool{Parallel: s.Parallel, Rate: p.rate(child(node, "rate"), "pools."+name+".rate", s.Rate),
 			Priority: p.oneOf(child(node, "priority"), "pools."+name+".priority", s.Priority, "normal", "low", "normal", "high")}
-	}
-	if len(specs) > 0 {
-		p.warn(at, "pools: a lane of their own "+notYet+": their deliveries go with all others", "")
 	}
 }
 

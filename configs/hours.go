@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/meridian-gateway/meridian/schedule"
 )
 
 func weekdays() []string { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
@@ -95,13 +97,10 @@ func (p *parser) zone(at *yaml.Node, key, name string) *time.Location {
 	return loc
 }
 
-var cronField = regexp.MustCompile(`^[0-9A-Za-z*/,?LW#-]+$`)
-
-// cron checks that an expression has the five fields of cron.
+// cron checks a cron expression.
 func (p *parser) cron(at *yaml.Node, key, s string) {
-	fields := strings.Fields(s)
-	if len(fields) != 5 || slices.ContainsFunc(fields, func(f string) bool { return !cronField.MatchString(f) }) {
-		p.fault(at, fmt.Sprintf("%s: %q is not a cron expression of five fields", key, clip(s)), `minute, hour, day, month, weekday, as in "0 18 * * MON-FRI"`)
+	if _, err := schedule.ParseCron(s); err != nil {
+		p.fault(at, fmt.Sprintf("%s: %q is not a cron expression: %v", key, clip(s), err), `minute, hour, day, month, weekday, as in "0 18 * * MON-FRI"`)
 	}
 }
 
@@ -112,7 +111,7 @@ func (p *parser) update(at *yaml.Node, key, s, otherwise string) string {
 	case s == "":
 		return otherwise
 	case slices.Contains(words, s):
-	case strings.Contains(s, " "):
+	case strings.Contains(s, " "), strings.HasPrefix(s, "@"):
 		p.cron(at, key, s)
 	default:
 		p.fault(at, fmt.Sprintf("%s: %q is none of %s, nor a cron expression", key, clip(s), strings.Join(words, ", ")), didYouMean(s, words))

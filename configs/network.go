@@ -11,6 +11,7 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/schedule"
 	"github.com/meridian-gateway/meridian/upstream"
 )
 
@@ -91,6 +92,8 @@ type Site struct {
 	// Hours are when the site is open, in its time zone, as the file has them: days to spans of time.
 	Hours    map[string]string
 	Holidays []string
+	// Calendar is both, nil for a site that has neither.
+	Calendar *schedule.Calendar
 }
 
 // Peer is where a site's gateway listens for others, and how they reach it.

@@ -42,7 +42,7 @@ func notesToK() map[string]string {
 		"external_id":    "Field that carries the global id, to find a create again whose answer was lost.",
 		"field":          "Pointer into the record.",
 		"fields":         "Canonical name: pointer into the record, or more.",
-		"find":           "Call that finds a record by its global id, {value}.",
+		"find":           "Call that finds a record: by its global id, {value}; or, of the collection, by the values of some fields.",
 		"forward":        "now (default): created at the owner first; later: created here and transferred.",
 		"from":           "body, location or header.",
 		"gone":           "Statuses that say that there is no such record.",

@@ -132,7 +132,6 @@ func (b *routeBuilder) occasion(at *yaml.Node, r routeSpec, out *routing.Route) 
 		return
 	}
 	out.Schedule = b.schedule(child(at, "schedule"), out.Name, *r.Schedule)
-	b.p.warn(keyed(at, "schedule"), "route "+out.Name+": a schedule "+notYet, "")
 }
 
 func (b *routeBuilder) schedule(at *yaml.Node, name string, s scheduleSpec) *routing.Schedule {

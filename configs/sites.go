@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/schedule"
 	"github.com/meridian-gateway/meridian/upstream"
 )
 
@@ -65,6 +66,11 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		Timezone:    p.zone(child(node, "timezone"), name+".timezone", spec.Timezone),
 		Hours:       p.hours(child(node, "hours"), name+".hours", spec.Hours),
 		Holidays:    p.holidays(child(node, "holidays"), name+".holidays", spec.Holidays)}
+	if len(out.Hours) > 0 || len(out.Holidays) > 0 {
+		if c, err := schedule.NewCalendar(out.Hours, out.Holidays, out.Timezone); err == nil { // else it is a fault already
+			out.Calendar = c
+		}
+	}
 	if path := out.Peer.URL.Path; path != "" && path != "/" {
 		p.fault(child(node, "peer", "url"), name+".peer.url: a path makes no sense here", "http://HOST:PORT")
 	}

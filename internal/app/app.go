@@ -42,7 +42,7 @@ type Options struct {
 	// Listen makes listeners, DialPeer connections to other gateways, OpenStore the store; nil is the real thing.
 	Listen    func(network, addr string) (net.Listener, error)
 	DialPeer  func(ctx context.Context, network, addr string) (net.Conn, error)
-	OpenStore func(ctx context.Context, url string, id store.Identity) (store.Store, error)
+	OpenStore func(ctx context.Context, url string, id store.Identity, now func() time.Time) (store.Store, error)
 	// Overrides are addresses of a replica that differ from the network file's.
 	Overrides Addresses
 	// UpstreamMoved takes over a store that was made in front of the same request API at another address.
@@ -68,6 +68,8 @@ type App struct {
 	engine    *replicate.Engine
 	metrics   *gateway.Metrics
 	lags      lags
+	reach     reach
+	timers    timers
 	addresses Addresses
 
 	mu    sync.Mutex
@@ -162,7 +164,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 		open = openStore
 	}
 	s, err := open(ctx, site.Store, store.Identity{Network: a.network.Load().Name, Site: a.site,
-		Upstream: site.Upstream.String(), Moved: a.options.UpstreamMoved})
+		Upstream: site.Upstream.String(), Moved: a.options.UpstreamMoved}, a.now)
 	if err != nil {
 		return err
 	}
@@ -188,6 +190,7 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 			peers[name] = peer.Peer{URL: s.Peer.URL.String()}
 		}
 	}
+	a.reach.Client = a.upstream
 	var err error
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
 		Key: []byte(n.Security.PeerKey.Reveal()), DialContext: a.options.DialPeer,
@@ -197,8 +200,11 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 	}
 	a.onStop("peers", func(context.Context) error { a.peers.Close(); return nil })
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
-		Notes: a.store, Upstream: a.upstream, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
-		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete})
+		Notes: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
+		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
+		Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
+			return a.network.Load().Timing(s, t, first, now)
+		}})
 	return nil
 }
 
@@ -216,7 +222,7 @@ func (a *App) configHash() string { return a.network.Load().Hash }
 func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
-		return peer.Greeting{Software: a.options.Version, Upstream: true}
+		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
 	}}
 	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, Key: []byte(n.Security.PeerKey.Reveal()), ConfigHash: a.configHash,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
@@ -232,6 +238,9 @@ func (a *App) startWork(ctx context.Context, _ configs.Site) error {
 	done := make(chan struct{})
 	go func() { defer close(done); a.peers.Probe(pctx) }()
 	a.onStop("probes", func(context.Context) error { cancel(); <-done; return nil })
+	a.startTimers()
+	a.onStop("schedules", func(context.Context) error { a.stopTimers(); return nil })
+	a.startObserving()
 	return nil
 }
 
@@ -246,7 +255,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 }
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
-	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a,
+	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a,
 		Metrics: a.metrics, Token: site.Admin.Token.Reveal(), Log: a.log})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h)
 	a.addresses.Admin = addr

@@ -16,8 +16,8 @@ import (
 // Forwarding is the health of this site's forwarding: what is owed to each other site, and how the link to it is.
 func (a *App) Forwarding(ctx context.Context) (gateway.Forwarding, error) {
 	net := a.network.Load()
-	f := gateway.Forwarding{Network: net.Name, Site: a.site, State: gateway.OK, ConfigHash: net.Hash, InDoubt: a.engine.Unsettled().InDoubt,
-		Problems: a.problems()}
+	f := gateway.Forwarding{Network: net.Name, Site: a.site, State: gateway.OK, ConfigHash: net.Hash, Problems: a.problems()}
+	f.Count(gateway.Counts(a.engine.Unsettled()))
 	list, err := a.store.Backlog(ctx)
 	if err != nil {
 		f.State = gateway.Down
@@ -32,7 +32,7 @@ func (a *App) Forwarding(ctx context.Context) (gateway.Forwarding, error) {
 		f.State = worse(f.State, d.State)
 		f.Destinations = append(f.Destinations, d)
 	}
-	if f.InDoubt > 0 || len(f.Problems) > 0 {
+	if len(f.Problems) > 0 {
 		f.State = worse(f.State, gateway.Degraded)
 	}
 	a.metrics.Observe(f)

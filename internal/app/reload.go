@@ -18,6 +18,7 @@ func (a *App) Reload(n *configs.Network) error {
 	}
 	a.network.Store(n)
 	a.engine.SetRoutes(n.Table)
+	a.startTimers()
 	a.refused.Store(nil)
 	a.metrics.Reloaded(true)
 	a.log.Info("the network file was taken", zap.String("hash", n.Hash))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/store/embedded"
@@ -11,13 +12,15 @@ import (
 )
 
 // openStore opens what a store address of the network file names: "file:PATH", or one of the redis forms.
-func openStore(ctx context.Context, url string, id store.Identity) (store.Store, error) {
+// Now is its clock.
+func openStore(ctx context.Context, url string, id store.Identity, now func() time.Time) (store.Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch {
 	case scheme == "file":
-		return embedded.Open(ctx, rest, id, embedded.Options{})
+		return embedded.Open(ctx, rest, id, embedded.Options{Now: now})
 	case strings.HasPrefix(scheme, "redis"):
-		return redis.Open(ctx, url, id, redis.Options{})
+		redis.Silence() // what it would log comes back as errors
+		return redis.Open(ctx, url, id, redis.Options{Now: now})
 	}
 	return nil, fmt.Errorf("store %q: want file:PATH, redis://, rediss://, redis+sentinel:// or redis+cluster://", url)
 }
