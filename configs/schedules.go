@@ -69,6 +69,20 @@ const mostRuns = 10_000
 
 // Runs lists what runs after from, up to and with to, in order of time. What several sites run at one time is one run.
 func (n *Network) Runs(from, to time.Time) []Run {
+	return n.runs(func(*time.Location) (time.Time, time.Time) { return from, to })
+}
+
+// RunsOn lists what runs on some days, each schedule's by its own calendar.
+func (n *Network) RunsOn(date time.Time, days int) []Run {
+	return n.runs(func(loc *time.Location) (from, to time.Time) {
+		midnight := func(later int) time.Time {
+			return time.Date(date.Year(), date.Month(), date.Day()+later, 0, 0, 0, 0, loc).Add(-1)
+		}
+		return midnight(0), midnight(days)
+	})
+}
+
+func (n *Network) runs(span func(*time.Location) (from, to time.Time)) []Run {
 	var out []Run
 	for i := range n.Routes {
 		r := &n.Routes[i]
@@ -81,6 +95,7 @@ func (n *Network) Runs(from, to time.Time) []Run {
 			if s == nil {
 				continue
 			}
+			from, to := span(s.Location())
 			for _, at := range s.Between(from, to, mostRuns) {
 				run := Run{r.Name, at.In(s.Location()), s.Location().String(), site}
 				if k := slices.IndexFunc(out[first:], func(x Run) bool { return x.At.Equal(at) && x.In == run.In }); k >= 0 {
