@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
 )
 
 // TestChaos runs writers at three sites, while operators move ownership to and fro, through cut links, lost answers, upstreams that
@@ -61,6 +62,7 @@ func simulate(t *testing.T, seed int, bug string) (faults []string) {
 		h := &chaos{cluster: c, rnd: rand.New(rand.NewPCG(uint64(seed), 7))}
 		h.run()
 		faults = append(with.watch.faults, h.faults...)
+		t.Logf("%d commits, %d hand-overs, %d declined", with.watch.commits, with.watch.handovers, with.watch.declined)
 	})
 	return faults
 }
@@ -102,7 +104,7 @@ func (h *chaos) run() {
 	time.Sleep(5 * time.Second)
 	for _, s := range sites {
 		h.apis[s].mu.Lock()
-		h.apis[s].fault, h.apis[s].late = h.broken, h.late
+		h.apis[s].fault, h.apis[s].late, h.apis[s].odd = h.broken, h.late, h.odd
 		h.apis[s].mu.Unlock()
 	}
 	h.links.mu.Lock()
@@ -125,6 +127,17 @@ func (h *chaos) broken(_ request.Call, after bool) error {
 		return errBroke
 	}
 	return nil
+}
+
+// odd has one write in fifty answered with "not now", and one in a hundred refused for good.
+func (h *chaos) odd() int {
+	switch h.n(100) {
+	case 0, 1:
+		return 503
+	case 2:
+		return 422
+	}
+	return 0
 }
 
 // late makes one call in forty take effect only after its connection broke, within the quiet time.
@@ -233,13 +246,22 @@ func (h *chaos) heal() {
 			h.cut(a, b, false)
 		}
 		h.apis[a].mu.Lock()
-		h.apis[a].fault, h.apis[a].late = nil, nil
+		h.apis[a].fault, h.apis[a].late, h.apis[a].odd = nil, nil, nil
 		h.apis[a].mu.Unlock()
 	}
 	h.links.mu.Lock()
 	h.links.lose = nil
 	h.links.mu.Unlock()
-	time.Sleep(3 * time.Minute)
+	// What an API refused for good is parked until a person has looked.
+	for range 3 {
+		time.Sleep(time.Minute)
+		for _, s := range sites {
+			if _, err := h.at(s).Retry(h.t.Context(), store.Filter{State: request.Parked}, time.Time{}); err != nil {
+				h.fault("retry at %s: %v", s, err)
+			}
+		}
+	}
+	time.Sleep(time.Minute)
 }
 
 func (h *chaos) check(known []request.ID) {

@@ -34,6 +34,8 @@ type api struct {
 	fault func(call request.Call, after bool) error
 	// late, when it says more than 0, makes a write only after that time, while the caller's connection breaks at once.
 	late func() time.Duration
+	// odd, when it says other than 0, is answered to a write instead of doing it.
+	odd func() int
 	// status, when not 0, is answered to every write instead of doing it.
 	status int
 }
@@ -55,6 +57,11 @@ func (a *api) Do(_ context.Context, call request.Call, _ bool) (request.Answer, 
 	}
 	if write && a.status != 0 {
 		return reply(a.status, map[string]any{"error": "no"}), nil
+	}
+	if write && a.odd != nil {
+		if status := a.odd(); status != 0 {
+			return reply(status, map[string]any{"error": "not now"}), nil
+		}
 	}
 	if write && a.late != nil {
 		if d := a.late(); d > 0 {

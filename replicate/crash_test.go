@@ -80,6 +80,8 @@ type watcher struct {
 	reign  map[request.ID]map[request.Epoch]request.Site
 	last   map[place]request.Entry
 	faults []string
+	// What was seen, to know that there was something to see.
+	commits, handovers, declined int
 }
 
 type place struct {
@@ -105,6 +107,7 @@ func (w *watcher) commit(site request.Site, do func() (uint64, error), tx store.
 	if err != nil || tx.Forget {
 		return rev, err
 	}
+	w.commits++
 	e := tx.Entry
 	at := place{e.ID, site}
 	was := w.last[at]
@@ -117,6 +120,12 @@ func (w *watcher) commit(site request.Site, do func() (uint64, error), tx store.
 	}
 	if e.Role == request.Owner && was.Role == request.Owner && was.Intent != nil && e.Intent == nil && was.Version == e.Version && len(e.Ops) > len(was.Ops) {
 		w.fault("%s at %s gave version %s to two writes", e.ID, site, e.Version.Mark())
+	}
+	if was.Role == request.Elect && e.Role == request.Owner {
+		w.handovers++
+	}
+	if was.Role == request.Granting && e.Role == request.Owner {
+		w.declined++
 	}
 	if e.Role != request.Owner {
 		if w.owner[e.ID] == site {
