@@ -91,7 +91,14 @@ func TestAfterADeadConnectionNothingIsCertain(t *testing.T) {
 		if _, err := c.Write(t.Context(), "rome", w); err != nil {
 			t.Fatal(err)
 		}
-		_, err := c.Write(t.Context(), "rome", update()) // dropped, repeated, and then refused
+		// Dropped, repeated, and then refused. On a connection of its own, which the pool may choose to make, it is just refused.
+		_, err := c.Write(t.Context(), "rome", update())
+		for range 50 {
+			if request.KindOf(err) != answer {
+				break
+			}
+			_, err = c.Write(t.Context(), "rome", update())
+		}
 		wantKind(t, err, request.Doubtful)
 	}
 	// The same when nobody can be reached the second time.
@@ -111,8 +118,9 @@ func TestAfterADeadConnectionNothingIsCertain(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuse.Store(true)
-	_, err := c.Write(t.Context(), "rome", update())
-	wantKind(t, err, request.Doubtful)
+	if _, err := c.Write(t.Context(), "rome", update()); request.KindOf(err) != request.NotSent { // unless the connection was not free yet
+		wantKind(t, err, request.Doubtful)
+	}
 }
 
 // A transport that tells nothing of its connections proves nothing.
