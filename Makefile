@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 GOLANGCI := v2.15.0
 FUZZTIME ?= 10s
+SEEDS ?= 0-3000
 export GOFLAGS ?= -buildvcs=false
 
 .PHONY: help
@@ -17,6 +18,7 @@ build: ## build bin/meridian
 .PHONY: test
 test: setup check ## install what the tests need, check the sources, run every test under the race detector
 	MERIDIAN_REQUIRE=1 go test -race -parallel 4 -timeout 30m ./...
+	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 30m -run 'TestChaos$$' ./replicate
 
 .PHONY: long
 long: setup ## the black-box tests with all their rounds, gateways under the race detector too
@@ -25,6 +27,10 @@ long: setup ## the black-box tests with all their rounds, gateways under the rac
 .PHONY: quick
 quick: check ## every test but the black-box ones
 	go test -race $$(go list ./... | grep -v /tests)
+
+.PHONY: simulate
+simulate: ## the simulation of moving ownership alone, for SEEDS=FROM-TO (0-3000)
+	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 12h -run 'TestChaos$$' ./replicate
 
 .PHONY: setup
 setup: ## install json-server, PocketBase and Redis for the tests, where they are missing

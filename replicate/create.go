@@ -26,8 +26,10 @@ func (g *Engine) create(ctx context.Context, c *profile.Collection, w request.Wr
 	if w.Key != "" { // only a keyed create can have been here before
 		rec, err := g.settled(ctx, w.Request)
 		switch {
-		case err == nil && (rec.Entry.Role == request.Owner || rec.Entry.Role == request.Copy):
-			return g.replayOp(ctx, rec, c, request.Op{ID: w.Op, Kind: request.Create, Version: request.First(rec.Entry.Version.Epoch.Site)})
+		case err == nil && rec.Entry.Local == "": // made, and gone or gone elsewhere since
+			return request.Result{Entry: rec.Entry}, gone(rec.Entry)
+		case err == nil:
+			return g.replayOp(ctx, rec, c, birth(rec.Entry, w.Op))
 		case err != nil && request.KindOf(err) != request.NotFound:
 			return request.Result{}, err
 		}
@@ -41,6 +43,23 @@ func (g *Engine) create(ctx context.Context, c *profile.Collection, w request.Wr
 		return g.createElsewhere(ctx, c, w, d.Transfer, p)
 	}
 	return g.createHere(ctx, c, w, out.plan)
+}
+
+// birth is the outcome of the create that made a request, also when it is too long ago to be remembered.
+func birth(e request.Entry, op string) request.Op {
+	if o, ok := e.FindOp(op); ok {
+		return o
+	}
+	return request.Op{ID: op, Kind: request.Create, Version: request.First(e.Owner)}
+}
+
+// gone says that a request is no longer at this site.
+func gone(e request.Entry) error {
+	detail := "the request was made, and has moved to " + string(e.Owner)
+	if e.Role == request.Tombstone {
+		detail = "the request was deleted in version " + e.Version.String()
+	}
+	return &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: e.ID, Detail: detail}
 }
 
 // inOrder lists the names in the order of the file.

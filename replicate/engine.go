@@ -129,6 +129,7 @@ type Engine struct {
 	births  births
 	moves   *moves
 	pools   *pools
+	idle    idle
 	started time.Time
 	counts  atomic.Pointer[Counts]
 	workers map[request.Site]*worker
@@ -220,6 +221,7 @@ func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (sto
 	for _, d := range tx.Owe {
 		g.nudge(d.Site)
 	}
+	g.idle.forget(tx.Entry.ID)
 	if e := &tx.Entry; e.Intent == nil && (e.Plan != nil && !e.Plan.Parked || len(e.Queue) > 0) {
 		g.moves.hurry(e.ID)
 	}

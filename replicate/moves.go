@@ -132,4 +132,3 @@ func (m *moves) cause(id request.ID) string {
 	}
 	return ""
 }
-

@@ -41,10 +41,10 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	defer leave()
 	rec, err := g.settled(ctx, w.Request)
 	switch {
-	case err == nil && rec.Entry.Role == request.Owner:
-		return g.reply(from, request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: request.First(g.Self), Op: w.Op, Replayed: true}), nil
+	case err == nil && rec.Entry.Local != "": // also when it has moved on from here meanwhile
+		return g.reply(from, request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: birth(rec.Entry, w.Op).Version, Op: w.Op, Replayed: true}), nil
 	case err == nil:
-		return peer.Reply{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request, Detail: "it is " + string(rec.Entry.Role) + " here"}
+		return peer.Reply{}, gone(rec.Entry)
 	case request.KindOf(err) != request.NotFound:
 		return peer.Reply{}, err
 	}

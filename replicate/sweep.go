@@ -78,24 +78,33 @@ func (t *tally) counts() Counts {
 	return t.n
 }
 
-// add counts a request by what is unsettled about it.
-func (t *tally) add(e *request.Entry, doubt bool) {
+func (t *tally) count(n Counts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.n.InDoubt += n.InDoubt
+	t.n.Conflicts += n.Conflicts
+	t.n.Waiting += n.Waiting
+	t.n.Open += n.Open
+	t.n.Parked += n.Parked
+}
+
+// count says what is unsettled about a request.
+func count(e *request.Entry, doubt bool) (n Counts) {
 	if doubt {
-		t.n.InDoubt++
+		n.InDoubt = 1
 	}
 	if len(e.Conflicts) > 0 {
-		t.n.Conflicts++
+		n.Conflicts = 1
 	}
 	switch {
 	case e.Role == request.Granting, e.Role == request.Elect:
-		t.n.Open++
+		n.Open = 1
 	case e.Plan != nil && e.Plan.Parked:
-		t.n.Parked++
+		n.Parked = 1
 	case e.Plan != nil:
-		t.n.Waiting++
+		n.Waiting = 1
 	}
+	return n
 }
 
 // Unsettled are the counts of the last sweep.
@@ -108,6 +117,10 @@ func (g *Engine) Unsettled() Counts {
 
 // sweepRequest tries to resolve one, and has its hand-over gone on with. One in work is none of the sweep's business.
 func (g *Engine) sweepRequest(ctx context.Context, id request.ID, seen *tally) {
+	if was, ok := g.idle.get(id, g.now()); ok {
+		seen.count(was)
+		return
+	}
 	rec, err := g.Ledger.Read(ctx, id)
 	if err != nil {
 		return
@@ -118,7 +131,52 @@ func (g *Engine) sweepRequest(ctx context.Context, id request.ID, seen *tally) {
 	} else if moving(&rec.Entry) {
 		g.moves.offer(id)
 	}
-	seen.add(&rec.Entry, doubt)
+	n := count(&rec.Entry, doubt)
+	seen.count(n)
+	if !doubt && rec.Entry.Intent == nil && len(rec.Entry.Suspect) == 0 && !moving(&rec.Entry) && rec.Entry.Role != request.Elect {
+		g.idle.put(id, n, g.now().Add(idleLook))
+	}
+}
+
+// idleLook is how long a request that only a person can do something about is not looked at again, unless it changes.
+const idleLook = 30 * time.Second
+
+// idle remembers such requests, so that thousands of parked transfers or conflicts cost the sweep nothing.
+type idle struct {
+	mu sync.Mutex
+	m  map[request.ID]idling
+}
+
+type idling struct {
+	n     Counts
+	until time.Time
+}
+
+func (x *idle) get(id request.ID, now time.Time) (Counts, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i, ok := x.m[id]
+	if ok && now.After(i.until) {
+		delete(x.m, id)
+		ok = false
+	}
+	return i.n, ok
+}
+
+func (x *idle) put(id request.ID, n Counts, until time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.m == nil {
+		x.m = make(map[request.ID]idling)
+	}
+	x.m[id] = idling{n, until}
+}
+
+// forget is for a request that has changed.
+func (x *idle) forget(id request.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.m, id)
 }
 
 // moving reports whether there is something for a mover to do.
