@@ -165,6 +165,11 @@ func (g *Engine) handover(rec store.Record, stage request.Stage, p request.Plan,
 	}
 	delete(h.Snapshot.Locals, p.To) // it knows its own
 	h.Snapshot.Locals[g.Self] = e.Local
+	for _, d := range rec.Holders {
+		if d.Local != "" && d.Site != p.To {
+			h.Snapshot.Locals[d.Site] = d.Local
+		}
+	}
 	h.Snapshot.Former = append(h.Snapshot.Former[:len(h.Snapshot.Former):len(h.Snapshot.Former)], request.Tenure{Epoch: e.Version.Epoch, Until: g.now()})
 	if over := len(h.Snapshot.Former) - formerKept; over > 0 {
 		h.Snapshot.Former = h.Snapshot.Former[over:]

@@ -101,7 +101,11 @@ func (g *Engine) runAt(ctx context.Context, t Timed, route string, due time.Time
 		g.nap(ctx, 5*time.Second)
 		return
 	}
-	g.Log.Info("a schedule ran", zap.String("route", route), zap.Time("due", due), zap.Int("requests", n))
+	level := zap.DebugLevel
+	if n > 0 {
+		level = zap.InfoLevel
+	}
+	g.Log.Log(level, "a schedule ran", zap.String("route", route), zap.Time("due", due), zap.Int("requests", n))
 	g.ran(ctx, route, due)
 }
 

@@ -75,7 +75,7 @@ func (s *Schedule) Location() *time.Location {
 	switch {
 	case s.cron != nil:
 		return s.spec.In
-	case s.spec.Of != nil:
+	case s.spec.At != "":
 		return s.spec.Of.Location()
 	}
 	return time.UTC
