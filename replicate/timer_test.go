@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,3 +82,39 @@ func TestScheduleRunsOnceAndIsMadeUp(t *testing.T) {
 		}
 	})
 }
+
+// Two gateways of one site share a store: each run is done by one of them; when that dies in the middle the other takes it over.
+func TestScheduleRunsOnceAcrossReplicas(t *testing.T) {
+	withRoutes(t, nil, func(c *cluster) {
+		c.must("sf", request.Create, "", `{"status":"closed"}`)
+		var mu sync.Mutex
+		ran := map[string]int{}
+		ctx, cancel := context.WithCancel(c.t.Context())
+		var both sync.WaitGroup
+		for _, name := range []string{"one", "two"} {
+			g := New(Options{Self: "sf", Sites: sites, Profile: testProfile(t, true), Ledger: c.stores["sf"], Queue: c.stores["sf"], Notes: c.stores["sf"],
+				Upstream: c.apis["sf"], Peers: linkOf{c.links, "sf"}, Routes: c.at("sf").router(), Replica: name, Boot: "1"})
+			look := decider(func(string, routing.Input) routing.Decision {
+				mu.Lock()
+				defer mu.Unlock()
+				ran[name+time.Now().Format(" 15h")]++
+				return routing.Decision{}
+			})
+			both.Go(func() { g.RunTimers(ctx, look, []Timer{{Route: "r", Schedule: everyHour{}}}) })
+		}
+		time.Sleep(4*time.Hour + 30*time.Minute)
+		cancel()
+		both.Wait()
+		total := 0
+		for _, n := range ran {
+			total += n
+		}
+		if total != 4 {
+			t.Errorf("ran %v", ran)
+		}
+	})
+}
+
+type decider func(string, routing.Input) routing.Decision
+
+func (d decider) DecideRoute(name string, in routing.Input) routing.Decision { return d(name, in) }
