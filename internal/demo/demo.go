@@ -1,13 +1,12 @@
-// Package demo is the furniture company of the documentation in one process: three sites, each with a small request API and a
-// gateway, embedded stores, nothing else needed.
+// Package demo runs the example networks in one process: three sites, each with a small request API and a gateway, embedded stores,
+// nothing else needed. The first is the furniture company of the documentation.
 package demo
 
 import (
+	"cmp"
 	"context"
-	_ "embed" // for the network file
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,27 +23,38 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-//go:embed network.yaml
-var networkFile []byte
-
+// The sites of the examples.
 const (
 	sanFrancisco request.Site = "san-francisco"
 	chicago      request.Site = "chicago"
 	upholstery   request.Site = "upholstery"
+	tokyo        request.Site = "tokyo"
+	paris        request.Site = "paris"
+	archive      request.Site = "archive"
 )
 
-// place is one site of the company: the id that its API gives first, and the last digit of its ports.
+// place is one site: the id that its API gives first, and the last digit of its ports.
 type place struct {
 	site        request.Site
 	first, port int
 }
 
-func places() []place {
-	return []place{{sanFrancisco, 1, 1}, {chicago, 17, 2}, {upholstery, 40, 3}}
+// places are the sites of a network, in the order of its file.
+func places(n *configs.Network) []place {
+	first := []int{1, 17, 40}
+	out := make([]place, len(n.Order))
+	for i, s := range n.Order {
+		out[i] = place{s, first[i%len(first)], i + 1}
+	}
+	return out
 }
 
-// Options say where to put things.
+// Options say what to run and where to put things.
 type Options struct {
+	// Network is the name of one of configs.Examples; "" is furniture.
+	Network string
+	// Begin is the time on the gateways' clock when they start; zero is now. It then goes on as time does.
+	Begin time.Time
 	// Dir is the folder of stores and records; "" for one that is removed at the end.
 	Dir     string
 	Version string
@@ -52,8 +62,12 @@ type Options struct {
 	Log *zap.Logger
 }
 
-// Demo is the running company.
+// Demo is a network, running.
 type Demo struct {
+	network string
+	places  []place
+	net     *configs.Network
+	clock   *Clock
 	apis    map[request.Site]*API
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -65,11 +79,12 @@ type Demo struct {
 	own     bool
 }
 
-// Start starts three request APIs and three gateways, on the ports of the documentation where they are free. An error means that
-// nothing is left running.
+// Start starts the request APIs and gateways of a network, on the ports of the documentation where they are free. An error means
+// that nothing is left running.
 func Start(ctx context.Context, o Options) (d *Demo, err error) {
-	d = &Demo{apis: map[request.Site]*API{}, apiAddr: map[request.Site]string{}, apps: map[request.Site]*app.App{},
-		links: newLinks(), held: map[string]net.Listener{}, dir: o.Dir}
+	d = &Demo{network: cmp.Or(o.Network, "furniture"), apis: map[request.Site]*API{}, apiAddr: map[request.Site]string{}, apps: map[request.Site]*app.App{},
+		links: newLinks(), held: map[string]net.Listener{}, dir: o.Dir, clock: newClock()}
+	d.clock.set(o.Begin)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Stop(context.WithoutCancel(ctx)))
@@ -79,28 +94,56 @@ func Start(ctx context.Context, o Options) (d *Demo, err error) {
 	if err := d.folder(); err != nil {
 		return d, err
 	}
-	env := map[string]string{"DATA": d.dir}
-	for _, p := range places() {
-		if err := d.open(p, env, o.Dir != ""); err != nil {
-			return d, fmt.Errorf("%s: %w", p.site, err)
-		}
-	}
-	n, err := configs.Parse("the demo's network file", networkFile, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	n, err := d.prepare(o.Dir != "")
 	if err != nil {
 		return d, err
 	}
-	for _, p := range places() {
+	for _, p := range d.places {
 		d.links.name(n.Sites[p.site].Peer.Listen, p.site)
 	}
-	for _, p := range places() {
-		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: o.Log, Version: o.Version, Listen: d.take, UpstreamMoved: true, // its port may be another one each time
-			DialPeer: d.links.dialer(p.site)})
+	for _, p := range d.places {
+		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: o.Log, Version: o.Version, Listen: d.take, Clock: d.clock,
+			UpstreamMoved: true, // its port may be another one each time
+			DialPeer:      d.links.dialer(p.site)})
 		if err != nil {
 			return d, fmt.Errorf("the gateway of %s: %w", p.site, err)
 		}
 		d.apps[p.site] = a
 	}
 	return d, nil
+}
+
+// prepare starts the request APIs, takes the ports of the gateways, and reads the example's network file with these addresses.
+func (d *Demo) prepare(keep bool) (*configs.Network, error) {
+	text, err := configs.Example(d.network)
+	if err != nil {
+		return nil, fmt.Errorf("there is no example %q: the examples are %s", d.network, strings.Join(configs.Examples(), ", "))
+	}
+	noEnv := func(string) (string, bool) { return "", false }
+	n, err := configs.Parse("the example's network file", text, noEnv)
+	if err != nil {
+		return nil, err
+	}
+	d.places = places(n)
+	var moved []string
+	for _, p := range d.places {
+		addresses, err := d.open(p, keep)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.site, err)
+		}
+		moved = append(moved, addresses...)
+	}
+	n, err = configs.Parse("the example's network file", []byte(strings.NewReplacer(moved...).Replace(string(text))), noEnv)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range d.places {
+		s := n.Sites[p.site]
+		s.Store = "file:" + filepath.Join(d.dir, string(p.site))
+		n.Sites[p.site] = s
+	}
+	d.net = n
+	return n, nil
 }
 
 func (d *Demo) folder() (err error) {
@@ -112,35 +155,36 @@ func (d *Demo) folder() (err error) {
 	return err
 }
 
-// open starts a site's request API and takes the ports of its gateway; env gets their addresses.
-func (d *Demo) open(p place, env map[string]string, keep bool) error {
+// open starts a site's request API and takes the ports of its gateway. What it returns are pairs of addresses: those of the example, and
+// what they are here.
+func (d *Demo) open(p place, keep bool) (moved []string, err error) {
 	file := ""
 	if keep {
 		file = filepath.Join(d.dir, string(p.site)+".json")
 	}
 	api, err := OpenAPI(file, p.first)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l, err := listen(9000 + p.port)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d.apis[p.site], d.apiAddr[p.site] = api, l.Addr().String()
 	srv := &http.Server{Handler: api, ReadHeaderTimeout: 5 * time.Second}
 	d.servers = append(d.servers, srv)
 	d.serving.Go(func() { _ = srv.Serve(l) }) // until Close
-	key := strings.ToUpper(strings.ReplaceAll(string(p.site), "-", "_"))
-	env[key+"_API"] = d.apiAddr[p.site]
-	for what, base := range map[string]int{"_CLIENTS": 8000, "_PEERS": 8100, "_ADMIN": 8200} {
+	moved = append(moved, fmt.Sprint("127.0.0.1:", 9000+p.port), d.apiAddr[p.site])
+	for _, base := range []int{8000, 8100, 8200} {
 		l, err := listen(base + p.port)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		addr := l.Addr().String()
-		env[key+what], d.held[addr] = addr, l
+		d.held[addr] = l
+		moved = append(moved, fmt.Sprint("127.0.0.1:", base+p.port), addr)
 	}
-	return nil
+	return moved, nil
 }
 
 // listen takes a port, or any when it is not free.
@@ -163,7 +207,7 @@ func (d *Demo) take(network, addr string) (net.Listener, error) {
 // Stop ends everything, and removes what Start made.
 func (d *Demo) Stop(ctx context.Context) error {
 	var errs []error
-	for _, p := range slices.Backward(places()) {
+	for _, p := range slices.Backward(d.places) {
 		if a := d.apps[p.site]; a != nil {
 			errs = append(errs, a.Stop(ctx))
 		}
@@ -175,32 +219,9 @@ func (d *Demo) Stop(ctx context.Context) error {
 		errs = append(errs, srv.Close())
 	}
 	d.serving.Wait()
+	d.clock.stop()
 	if d.own {
 		errs = append(errs, os.RemoveAll(d.dir))
 	}
 	return errors.Join(errs...)
-}
-
-// Greet says what runs where and what to try.
-func (d *Demo) Greet(w io.Writer) {
-	fmt.Fprint(w, "The furniture company is open. Desks are repaired in San Francisco, chairs in Chicago, upholstery has a server of its own.\n"+
-		"Clients talk to the gateways; the request APIs behind them know nothing of each other.\n\n")
-	row := func(cells ...any) { fmt.Fprintf(w, "  %-14s %-23s %-23s %s\n", cells...) }
-	row("site", "gateway, for clients", "its request API", "health")
-	for _, p := range places() {
-		at := d.apps[p.site].Addresses()
-		row(p.site, "http://"+at.Client, "http://"+d.apiAddr[p.site], "http://"+at.Admin+"/health/forwarding")
-	}
-	sf, ch := d.apps[sanFrancisco].Addresses().Client, d.apps[chicago].Addresses().Client
-	fmt.Fprintf(w, `
-Three lines to try in another terminal, in this order:
-
-  curl -i http://%s/tickets -H 'Content-Type: application/json' -d '{"title":"broken leg","category":"chair","status":"open"}'
-  curl -i http://%s/tickets/%d
-  curl -i -X PATCH http://%s/tickets/%d -H 'Content-Type: application/json' -d '{"status":"in progress"}'
-
-The first enters a chair in San Francisco: Chicago owns it (see Meridian-Owner), San Francisco has a copy. The second reads it in
-Chicago, where it has another id. The third updates it in San Francisco: Chicago gets it first. To see the rest, with the link cut
-and healed: meridian demo --tour. Ctrl-C ends the demo.
-`, sf, ch, d.apis[chicago].Next(), sf, d.apis[sanFrancisco].Next())
 }

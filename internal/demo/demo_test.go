@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/meridian-gateway/meridian/configs"
 )
 
 // start starts the company; stopping it leaves nothing behind.
@@ -38,21 +40,22 @@ func stop(t *testing.T, d *Demo) {
 
 // The tour goes well, says so without colours, and leaves neither files nor goroutines.
 func TestTour(t *testing.T) {
+	for _, network := range configs.Examples() {
+		t.Run(network, func(t *testing.T) { walkThrough(t, network) })
+	}
+}
+
+func walkThrough(t *testing.T, network string) {
 	before := goleak.IgnoreCurrent()
-	d, err := Start(t.Context(), Options{})
+	d, err := Start(t.Context(), Options{Network: network, Begin: TourBegins(network)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	began := time.Now()
 	ok := Tour(t.Context(), d, &out, false)
-	took := time.Since(began)
 	stop(t, d)
 	if !ok || strings.Contains(out.String(), "✗") || !strings.Contains(out.String(), "Everything was as it should be") {
 		t.Errorf("the tour went wrong:\n%s", out.String())
-	}
-	if took > 30*time.Second {
-		t.Errorf("the tour took %v", took)
 	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("there are escape codes in what is no terminal")
@@ -173,7 +176,7 @@ func TestLinesToTry(t *testing.T) {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	a, b := start(t, Options{}), start(t, Options{})
-	for _, p := range places() {
+	for _, p := range a.places {
 		if a.apps[p.site].Addresses() == b.apps[p.site].Addresses() || a.apiAddr[p.site] == b.apiAddr[p.site] {
 			t.Errorf("both have %+v", a.apps[p.site].Addresses())
 		}

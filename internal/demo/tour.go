@@ -6,31 +6,37 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// Tour walks through the furniture company by itself, shows each call and answer on w and checks what it shows. It reports whether
-// everything was as it should be. The company must be as Start made it, without requests.
+// step is one part of a tour.
+type step struct {
+	title string
+	walk  func()
+}
+
+// Tour walks through the network by itself, shows each call and answer on w and checks what it shows. It reports whether everything was
+// as it should be. The network must be as Start made it, without requests, and begun at TourBegins.
 func Tour(ctx context.Context, d *Demo, w io.Writer, colour bool) bool {
-	t := &tour{walk: walk{Demo: d, ctx: ctx, w: w, colour: colour, http: &http.Client{Transport: &http.Transport{}, Timeout: patience}}}
+	t := &walk{Demo: d, ctx: ctx, w: w, colour: colour, http: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
 	defer t.http.CloseIdleConnections()
-	for i, step := range []struct {
-		title string
-		walk  func()
-	}{
-		{"A chair is entered in San Francisco. Chairs are repaired in Chicago.", t.create},
-		{"Each site has one record of it, under its own id.", t.read},
-		{"It is updated at both sites.", t.update},
-		{"A chair that needs an upholsterer goes to the upholstery's own server.", t.skill},
-		{"The link between San Francisco and Chicago is cut. Chicago goes on working.", t.cut},
-		{"The link is there again.", t.heal},
-		{"A closed request is copied to all sites, so that everyone finds the solution.", t.solve},
-		{"It is deleted in San Francisco.", t.remove},
-	} {
-		t.title(i+1, step.title)
-		if step.walk(); ctx.Err() != nil {
+	var steps []step
+	switch d.network {
+	case "follow-the-sun":
+		steps = (&sunTour{walk: t}).steps()
+	case "knowledge-base":
+		steps = (&baseTour{walk: t}).steps()
+	case "archive":
+		steps = (&archiveTour{walk: t}).steps()
+	default:
+		steps = (&tour{walk: t}).steps()
+	}
+	for i, s := range steps {
+		t.title(i+1, s.title)
+		if s.walk(); ctx.Err() != nil {
 			t.say("\nInterrupted.")
 			return false
 		}
@@ -38,14 +44,41 @@ func Tour(ctx context.Context, d *Demo, w io.Writer, colour bool) bool {
 	return t.sum()
 }
 
+// TourBegins is the time at which the tour through a network begins; zero is now.
+func TourBegins(network string) time.Time {
+	switch network {
+	case "follow-the-sun":
+		return sunRises()
+	case "archive":
+		return time.Date(2027, 2, 1, 9, 0, 0, 0, time.UTC)
+	}
+	return time.Time{}
+}
+
+func (t *tour) steps() []step {
+	return []step{
+		{"A chair is entered in San Francisco. Chairs are repaired in Chicago.", t.create},
+		{"Each site has one record of it, under its own id.", t.read},
+		{"It is updated at both sites.", t.update},
+		{"A chair that needs an upholsterer goes on to the upholstery's own server.", t.skill},
+		{"Repaired, it goes home the way it came.", t.home},
+		{"The link between San Francisco and Chicago is cut. Chicago goes on working.", t.cut},
+		{"The link is there again.", t.heal},
+		{"A closed request is copied to all sites, so that everyone finds the solution.", t.solve},
+		{"It is deleted in San Francisco.", t.remove},
+	}
+}
+
 // tour remembers what later steps go on with.
 type tour struct {
-	walk
+	*walk
 	id   string // the global id of the chair
 	here string // its path in San Francisco
 	away string // its path in Chicago
 	far  string // its path at the upholstery, once it has a copy
+	seat string // the path in San Francisco of the chair that needs an upholsterer
 	arm  string // the global id of the chair that is entered while the link is cut
+	armc string // its path in San Francisco
 }
 
 func (t *tour) create() {
@@ -79,8 +112,29 @@ func (t *tour) update() {
 
 func (t *tour) skill() {
 	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"torn seat","category":"chair","skill":"upholsterer","status":"open"}`)
-	t.check(made.status == 201 && made.receipt("Owner") == string(upholstery), "the upholstery owns it")
-	t.check(t.count(upholstery) == 1 && t.count(chicago) == 1, "it is there, and not in Chicago")
+	t.seat = "/tickets/" + made.id()
+	t.check(made.status == 201 && made.receipt("Owner") == string(chicago), "Chicago owns it")
+	t.check(made.receipt("Route") == "chairs-to-chicago, upholstery", "and a second route has fired there")
+	t.wait("in a moment the upholstery owns it", func() bool {
+		return t.ask(sanFrancisco, "GET", t.seat, "").receipt("Owner") == string(upholstery)
+	})
+	t.call(sanFrancisco, "GET", t.seat, "")
+	t.check(t.count(upholstery) == 1 && t.count(chicago) == 2, "Chicago keeps a copy, San Francisco too")
+}
+
+func (t *tour) home() {
+	done := t.call(sanFrancisco, "PATCH", t.seat, `{"status":"repaired"}`)
+	t.check(done.status == 200 && done.receipt("Route") == "repaired-goes-home", "the upholstery makes the update and the route fires")
+	t.wait("Chicago owns it again, in its third reign", func() bool {
+		now := t.ask(sanFrancisco, "GET", t.seat, "")
+		return now.receipt("Owner") == string(chicago) && now.receipt("Version") == "3.0"
+	})
+	t.check(t.ask(chicago, "PATCH", "/tickets/san-francisco:"+strings.TrimPrefix(t.seat, "/tickets/"), `{"status":"shipping"}`).status == 200, "Chicago packs it")
+	t.ask(chicago, "PATCH", "/tickets/san-francisco:"+strings.TrimPrefix(t.seat, "/tickets/"), `{"status":"repaired"}`)
+	t.wait("and the next step is San Francisco, where it came from", func() bool {
+		now := t.ask(sanFrancisco, "GET", t.seat, "")
+		return now.receipt("Owner") == string(sanFrancisco) && now.receipt("Role") == "owner"
+	})
 }
 
 func (t *tour) cut() {
@@ -103,7 +157,7 @@ func (t *tour) cut() {
 	t.check(refused.header.Get("Retry-After") != "", "and when to try again: after "+refused.header.Get("Retry-After")+" s")
 	t.check(t.ask(sanFrancisco, "GET", t.here, "").body["phone"] == "555-0100", "nothing was changed by it")
 	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"loose arm","category":"chair","status":"open"}`)
-	t.arm = made.receipt("Request")
+	t.arm, t.armc = made.receipt("Request"), "/tickets/"+made.id()
 	t.check(made.status == 201 && made.receipt("Owner") == string(sanFrancisco) && made.receipt("Intended-Owner") == string(chicago),
 		"a new chair is taken all the same: San Francisco owns it, and the receipt says that Chicago should")
 }
@@ -113,7 +167,9 @@ func (t *tour) heal() {
 	t.wait("San Francisco has the state after all five updates", func() bool {
 		return fmt.Sprint(t.direct(sanFrancisco, t.here).body["hours"]) == "5" && t.equal()
 	})
-	t.wait("Chicago has a copy of the chair that was entered meanwhile", func() bool { return t.find(chicago, t.arm) == 1 })
+	t.wait("the chair that was entered meanwhile has moved to Chicago", func() bool {
+		return t.find(chicago, t.arm) == 1 && t.ask(sanFrancisco, "GET", t.armc, "").receipt("Owner") == string(chicago)
+	})
 	var d gateway.Destination
 	t.wait("health is good again, and nothing is owed", func() bool {
 		d = t.health(chicago, sanFrancisco)
@@ -148,8 +204,8 @@ func (t *tour) remove() {
 		})
 	}
 	t.wait("nothing is owed to anybody", func() bool {
-		for _, p := range places() {
-			for _, q := range places() {
+		for _, p := range t.places {
+			for _, q := range t.places {
 				if d := t.health(p.site, q.site); p != q && (d.State != gateway.OK || d.Pending+d.Waiting+d.InFlight+d.Parked > 0) {
 					return false
 				}
