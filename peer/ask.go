@@ -100,6 +100,9 @@ func (c *Client) refusal(op string, resp *http.Response, text []byte, t *tries, 
 	if e.Retry == 0 {
 		e.Retry = retryAfter(resp.Header)
 	}
+	if e.Owner != c.o.Self && c.dest(e.Owner) == nil { // nobody can be sent there
+		e.Owner, e.Epoch = "", request.Epoch{}
+	}
 	if !effect || !t.maybe {
 		return e
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/meridian-gateway/meridian/request"
 )
 
@@ -66,8 +64,11 @@ func (s *server) checkHandover(h *request.Handover, from request.Site) error {
 		return &request.Error{Op: "peer", Kind: request.Forbidden, Request: h.Snapshot.ID, Detail: "the hand-over is to " + string(h.Epoch.Site)}
 	case h.Epoch.Num != h.Snapshot.Version.Epoch.Num+1:
 		return invalid("epoch %s does not follow %s", h.Epoch, h.Snapshot.Version.Epoch)
-	case len(h.Holders) > maxHolders, len(h.Routes) > maxRoutes, len(h.Path) > maxPath, h.Hops < 0, h.Hops > maxHops:
-		return invalid("a hand-over of %d holders, %d routes, %d hops, a path of %d: too many", len(h.Holders), len(h.Routes), h.Hops, len(h.Path))
+	case len(h.Holders) > maxHolders, len(h.Snapshot.Holders) > maxHolders, len(h.Routes) > maxRoutes, len(h.Path) > maxPath, h.Hops < 0, h.Hops > maxHops:
+		return invalid("a hand-over of %d holders, %d routes, %d hops, a path of %d: too many",
+			max(len(h.Holders), len(h.Snapshot.Holders)), len(h.Routes), h.Hops, len(h.Path))
+	case slices.ContainsFunc(h.Holders, func(d request.Debt) bool { return d.Site == s.o.Self }):
+		return invalid("the new owner is no holder")
 	case slices.ContainsFunc(h.Path, stranger), slices.ContainsFunc(h.Holders, func(d request.Debt) bool { return stranger(d.Site) }):
 		return invalid("a holder or a former owner is no site of the network")
 	}
@@ -130,20 +131,38 @@ func (s *server) order(ctx context.Context, a *answerer, body []byte) {
 	reply(a, st)
 }
 
-// Handover tells the site that is to own a request, and asks for its word. It may be repeated any number of times. Errors are as of
-// Write; only a Verdict is the target's word.
+// Handover tells the site that is to own a request, and asks for its word. It may be repeated any number of times, and is within the
+// call when nothing was sent. Errors are as of Write; only a Verdict is the target's word.
 func (c *Client) Handover(ctx context.Context, to request.Site, h request.Handover) (request.Verdict, error) {
 	q := question{op: "peer.Handover", path: HandoverPath, timeout: c.o.CallTimeout, tries: maxTries, effect: true}
 	v, err := ask[handoverWire, request.Verdict](ctx, c, to, q, handoverOut(h), nil)
 	if err != nil {
-		return v, of(err, h.Snapshot.ID)
+		return request.Verdict{}, of(err, h.Snapshot.ID)
 	}
+	if err := checkVerdict(v, h.Epoch); err != nil {
+		return request.Verdict{}, &request.Error{Op: q.op + " " + string(to), Kind: request.Doubtful, Request: h.Snapshot.ID, Err: err}
+	}
+	return v, nil
+}
+
+// checkVerdict refuses a word that is none, and a durable one on another epoch than that asked about: the owner would act on it.
+func checkVerdict(v request.Verdict, asked request.Epoch) error {
+	after := v.Epoch.Compare(asked)
 	switch v.State {
-	case request.Ready, request.Unready, request.Unfit, request.Accepted, request.Declined, request.Overtaken, request.Undecided:
-		return v, nil
+	case request.Ready, request.Unready, request.Unfit, request.Undecided:
+		return nil
+	case request.Accepted, request.Declined:
+		if after == 0 {
+			return nil
+		}
+	case request.Overtaken:
+		if after > 0 {
+			return nil
+		}
+	default:
+		return invalid("the answer %q is not known here", v.State)
 	}
-	return request.Verdict{}, &request.Error{Op: q.op + " " + string(to), Kind: request.Doubtful, Request: h.Snapshot.ID,
-		Detail: "the answer " + string(v.State) + " is not known here"}
+	return invalid("the answer %q is about epoch %s, not %s", v.State, v.Epoch, asked)
 }
 
 // Order passes an operator's order on to the owner of the request. Kind NotYet, with the owner that the peer believes in, when it is not.
@@ -159,12 +178,4 @@ func of(err error, id request.ID) error {
 		e.Request = id
 	}
 	return err
-}
-
-// preOut are fields as they were, on the wire.
-func preOut(w request.Write) jsontext.Value {
-	if !w.Queued {
-		return nil
-	}
-	return fieldsOut(w.Pre)
 }

@@ -1,8 +1,15 @@
 package peer
 
 import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,112 +23,231 @@ func release() request.Handover {
 	s := kilobyte()
 	s.Version = request.Version{Epoch: request.Epoch{Num: 4, Site: "oslo"}, Seq: 7}
 	s.Owner = "oslo"
+	s.At = at
 	s.Fields = request.Fields{{Name: "n", Value: []byte(`12345678901234567890`)}, {Name: "t", Value: []byte(`"<a & b>"`)}}
 	s.Forces = []request.Force{{Epoch: request.Epoch{Num: 3, Site: "paris"}, Base: request.First("rome"), By: "mary", Reason: "fire", At: at}}
 	s.Former = []request.Tenure{{Epoch: request.Epoch{Num: 3, Site: "paris"}, Until: at}}
 	return request.Handover{Stage: request.GrantIt, Epoch: request.Epoch{Num: 5, Site: "rome"}, Snapshot: s,
-		Holders: []request.Debt{{Site: "paris", Terms: request.Terms{Update: "hourly", Window: "20:00-06:00", Match: "a,b"}}, {Site: "oslo", Terms: request.Terms{Mode: request.Remove}}},
+		Holders: []request.Debt{{Site: "paris", Terms: request.Terms{Update: "hourly", Window: "20:00-06:00", Match: "a,b"}, Due: at}, {Site: "oslo", Terms: request.Terms{Mode: request.Remove}}},
 		Path:    []request.Site{"oslo", "paris"}, Routes: []string{"sun"}, Hops: 1, Terms: request.Terms{Route: "sun", Duplicate: "overwrite"}}
+}
+
+func accepted(h request.Handover) (request.Verdict, error) {
+	return request.Verdict{State: request.Accepted, Epoch: h.Epoch, Owner: h.Epoch.Site, Local: "r-1"}, nil
 }
 
 func TestHandoverTravelsWhole(t *testing.T) {
 	var got request.Handover
 	f := &fake{hand: func(h request.Handover) (request.Verdict, error) {
 		got = h
-		return request.Verdict{State: request.Declined, Epoch: h.Epoch, Owner: "oslo", Cause: "no room", Final: true}, nil
+		return request.Verdict{State: request.Declined, Epoch: h.Epoch, Owner: "oslo", Local: "r-1", Cause: "no room", Final: true}, nil
 	}}
+	c, _ := pair(t, f, nil)
+	for _, stage := range []request.Stage{request.Prepare, request.GrantIt, request.CancelIt} {
+		h := release()
+		h.Stage, h.Return = stage, stage == request.GrantIt
+		v, err := c.Handover(t.Context(), "rome", h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(h, got); diff != "" {
+			t.Errorf("%s (-sent +received):\n%s", stage, diff)
+		}
+		if v != (request.Verdict{State: request.Declined, Epoch: h.Epoch, Owner: "oslo", Local: "r-1", Cause: "no room", Final: true}) {
+			t.Errorf("verdict %+v", v)
+		}
+	}
+	h := release() // a cancellation may come after the deletion
+	h.Stage, h.Snapshot.Deleted, h.Snapshot.Fields = request.CancelIt, true, nil
+	if _, err := c.Handover(t.Context(), "rome", h); err != nil {
+		t.Error(err)
+	}
+}
+
+// Values arrive in a hand-over byte for byte, all the way.
+func TestHandoverKeepsValuesExact(t *testing.T) {
+	var got request.Fields
+	f := &fake{hand: func(h request.Handover) (request.Verdict, error) { got = h.Snapshot.Fields; return accepted(h) }}
 	c, _ := pair(t, f, nil)
 	h := release()
-	v, err := c.Handover(t.Context(), "rome", h)
-	if err != nil {
+	h.Snapshot.Fields = nil
+	for _, value := range []string{`12345678901234567890`, `-0`, `1.10`, `1E400`, `0.1e-7`, `"\u0041\/\ud83d\ude00<&>"`, "\"\u2028\"", `{"b":1,"a":[],"":{}}`, `null`, `""`} {
+		h.Snapshot.Fields = append(h.Snapshot.Fields, request.Field{Name: "v " + value, Value: []byte(value)})
+	}
+	if _, err := c.Handover(t.Context(), "rome", h); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(h, got); diff != "" {
-		t.Error(diff)
-	}
-	if v != (request.Verdict{State: request.Declined, Epoch: h.Epoch, Owner: "oslo", Cause: "no room", Final: true}) {
-		t.Errorf("verdict %+v", v)
-	}
-	f.hand = func(request.Handover) (request.Verdict, error) { return request.Verdict{State: "maybe"}, nil }
-	if _, err := c.Handover(t.Context(), "rome", h); request.KindOf(err) != request.Doubtful {
-		t.Errorf("an answer that is not known: %v", err)
+	if d := cmp.Diff(h.Snapshot.Fields, got); d != "" {
+		t.Errorf("(-sent +received):\n%s", d)
 	}
 }
 
-func TestForgedHandoverIsRefused(t *testing.T) {
-	f := &fake{hand: func(h request.Handover) (request.Verdict, error) {
-		return request.Verdict{}, &request.Error{Kind: request.Internal, Detail: "it came through"}
-	}}
+func TestVerdictsThatAreNone(t *testing.T) {
+	var v request.Verdict
+	f := &fake{hand: func(request.Handover) (request.Verdict, error) { return v, nil }}
 	c, _ := pair(t, f, nil)
-	for name, spoil := range map[string]func(*request.Handover){
-		"of another's reign":   func(h *request.Handover) { h.Snapshot.Version.Epoch.Site = "paris" },
-		"to another":           func(h *request.Handover) { h.Epoch.Site = "paris" },
-		"a jump":               func(h *request.Handover) { h.Epoch.Num = 99 },
-		"a stage":              func(h *request.Handover) { h.Stage = "seize" },
-		"deleted":              func(h *request.Handover) { h.Snapshot.Deleted = true },
-		"an id":                func(h *request.Handover) { h.Snapshot.ID = "x" },
-		"a stranger holds":     func(h *request.Handover) { h.Holders[0].Site = "atlantis" },
-		"a stranger on path":   func(h *request.Handover) { h.Path[0] = "atlantis" },
-		"too many hops":        func(h *request.Handover) { h.Hops = 65 },
-		"negative hops":        func(h *request.Handover) { h.Hops = -1 },
-		"too many holders":     func(h *request.Handover) { h.Holders = make([]request.Debt, 257) },
-		"too many forces":      func(h *request.Handover) { h.Snapshot.Forces = make([]request.Force, 65) },
-		"too many routes":      func(h *request.Handover) { h.Routes = make([]string, 17) },
-		"no collection at all": func(h *request.Handover) { h.Snapshot.Collection = "" },
+	epoch := func(num uint64, site request.Site) request.Epoch { return request.Epoch{Num: num, Site: site} }
+	for _, test := range []struct {
+		v    request.Verdict
+		good bool
+	}{
+		{request.Verdict{State: request.Accepted, Epoch: epoch(5, "rome")}, true},
+		{request.Verdict{State: request.Declined, Epoch: epoch(5, "rome")}, true},
+		{request.Verdict{State: request.Overtaken, Epoch: epoch(6, "paris")}, true},
+		{request.Verdict{State: request.Ready, Epoch: epoch(4, "oslo")}, true},
+		{request.Verdict{State: request.Unready}, true},
+		{request.Verdict{State: request.Unfit}, true},
+		{request.Verdict{State: request.Undecided, Epoch: epoch(5, "rome")}, true},
+		{request.Verdict{State: request.Accepted, Epoch: epoch(3, "rome")}, false},
+		{request.Verdict{State: request.Accepted, Epoch: epoch(6, "rome")}, false},
+		{request.Verdict{State: request.Accepted}, false},
+		{request.Verdict{State: request.Declined, Epoch: epoch(4, "rome")}, false},
+		{request.Verdict{State: request.Overtaken, Epoch: epoch(5, "rome")}, false},
+		{request.Verdict{State: "maybe", Epoch: epoch(5, "rome")}, false},
+		{request.Verdict{}, false},
 	} {
-		h := release()
-		spoil(&h)
-		_, err := c.Handover(t.Context(), "rome", h)
-		if k := request.KindOf(err); k != request.Invalid && k != request.Forbidden {
-			t.Errorf("%s: %v", name, err)
+		v = test.v
+		got, err := c.Handover(t.Context(), "rome", release())
+		if test.good && (err != nil || got != v) {
+			t.Errorf("%+v came as %+v, %v", v, got, err)
+		}
+		if !test.good && (request.KindOf(err) != request.Doubtful || got != (request.Verdict{})) {
+			t.Errorf("%+v passed: %+v, %v", v, got, err)
 		}
 	}
 }
 
-func TestOrderAndItsHint(t *testing.T) {
-	hint := request.Error{Op: "x", Kind: request.NotYet, Owner: "paris", Epoch: request.Epoch{Num: 9, Site: "paris"}, Detail: "not here"}
-	f := &fake{order: func(o request.Order) (request.Standing, error) {
-		if o.Return {
-			return request.Standing{}, &hint
-		}
-		return request.Standing{Owner: "rome", Role: request.Owner, Version: request.First("rome"), Plan: &request.Plan{To: o.To, By: o.By}}, nil
-	}}
-	c, _ := pair(t, f, nil)
-	st, err := c.Order(t.Context(), "rome", request.Order{Request: gid, To: "paris", By: "mary"})
-	if err != nil || st.Plan == nil || st.Plan.To != "paris" || st.Plan.By != "mary" {
-		t.Errorf("%+v, %v", st, err)
-	}
-	_, err = c.Order(t.Context(), "rome", request.Order{Request: gid, Return: true})
-	e, ok := err.(*request.Error)
-	if !ok || e.Kind != request.NotYet || e.Owner != "paris" || e.Epoch != hint.Epoch {
-		t.Errorf("the hint came as %+v", err)
-	}
-	hint.Kind = request.HandingOver
-	if _, err = c.Order(t.Context(), "rome", request.Order{Request: gid, Return: true}); request.KindOf(err) != request.HandingOver {
-		t.Errorf("handing over came as %v", err)
-	}
-	for _, o := range []request.Order{{Request: gid}, {Request: gid, Return: true, To: "paris"}, {Request: "x", To: "paris"}, {Request: gid, To: "atlantis"},
-		{Request: gid, To: "paris", Mode: "steal"}} {
-		if _, err := c.Order(t.Context(), "rome", o); request.KindOf(err) != request.Invalid {
-			t.Errorf("%+v: %v", o, err)
-		}
-	}
-}
-
-func TestQueuedWriteTravels(t *testing.T) {
+// A target that decided, and whose answer was lost, is asked again and says the same.
+func TestALostVerdictIsAskedForAgain(t *testing.T) {
+	decisions := 0
 	f := &fake{}
+	f.hand = func(h request.Handover) (request.Verdict, error) {
+		decisions++
+		return accepted(h)
+	}
+	var lose atomic.Bool
+	lose.Store(true)
+	c, _ := pair(t, f, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if lose.Load() {
+				h.ServeHTTP(httptest.NewRecorder(), r)
+				drop(w)
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	})
+	_, err := c.Handover(t.Context(), "rome", release())
+	wantKind(t, err, request.Doubtful)
+	if e, ok := errors.AsType[*request.Error](err); !ok || e.Request != gid {
+		t.Errorf("the error does not name the request: %v", err)
+	}
+	_, err = c.Order(t.Context(), "rome", request.Order{Request: gid, To: "paris"})
+	wantKind(t, err, request.Doubtful)
+	lose.Store(false)
+	if v, err := c.Handover(t.Context(), "rome", release()); err != nil || v.State != request.Accepted || decisions != 2 {
+		t.Errorf("%+v, %v after %d", v, err, decisions)
+	}
+}
+
+// What was certainly not sent is tried again within the call; when that does not help it is NotSent, then OwnerUnreachable.
+func TestHandoverThatIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h handed
+		var refuse atomic.Int32
+		c, _, stop := bubble(t, &fake{hand: h.take}, func(o *ClientOptions) {
+			dial := o.DialContext
+			o.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if refuse.Add(-1) >= 0 {
+					return nil, errRefused
+				}
+				return dial(ctx, network, addr)
+			}
+		})
+		defer stop()
+		refuse.Store(maxTries - 1)
+		if v, err := c.Handover(t.Context(), "rome", release()); err != nil || v.State != request.Accepted || h.n.Load() != 1 {
+			t.Fatalf("%+v, %v, handled %d times", v, err, h.n.Load())
+		}
+		c.Close()
+		refuse.Store(1 << 20)
+		for range 5 {
+			_, err := c.Handover(t.Context(), "rome", release())
+			wantKind(t, err, request.NotSent)
+		}
+		_, err := c.Handover(t.Context(), "rome", release())
+		wantKind(t, err, request.OwnerUnreachable)
+		_, err = c.Order(t.Context(), "rome", request.Order{Request: gid, Return: true})
+		wantKind(t, err, request.OwnerUnreachable)
+		if h.n.Load() != 1 {
+			t.Errorf("handled %d times", h.n.Load())
+		}
+	})
+}
+
+// handed counts what it accepts.
+type handed struct{ n atomic.Int32 }
+
+func (x *handed) take(h request.Handover) (request.Verdict, error) {
+	x.n.Add(1)
+	return accepted(h)
+}
+
+func TestHandoverHasTheSizeOfADelivery(t *testing.T) {
+	var h handed
+	c, _ := pair(t, &fake{hand: h.take}, nil)
+	big := release()
+	big.Snapshot.Fields = request.Fields{{Name: "x", Value: request.Quote(strings.Repeat("x", MaxBatchBytes-8<<10))}}
+	if v, err := c.Handover(t.Context(), "rome", big); err != nil || v.State != request.Accepted {
+		t.Errorf("%+v, %v", v, err)
+	}
+	big.Snapshot.Fields[0].Value = request.Quote(strings.Repeat("x", MaxBatchBytes))
+	_, err := c.Handover(t.Context(), "rome", big)
+	wantKind(t, err, request.TooLarge)
+	if h.n.Load() != 1 || c.Status("rome").Breaker != "closed" {
+		t.Errorf("handled %d times, %+v", h.n.Load(), c.Status("rome"))
+	}
+}
+
+// A site that is in the middle of a hand-over works, however often it says so; one that is out of order does not.
+func TestMovingIsNoFault(t *testing.T) {
+	kind := request.HandingOver
+	f := &fake{order: func(request.Order) (request.Standing, error) {
+		return request.Standing{}, &request.Error{Op: "h", Kind: kind}
+	}}
+	f.hand = func(request.Handover) (request.Verdict, error) {
+		return request.Verdict{}, &request.Error{Op: "h", Kind: kind}
+	}
 	c, _ := pair(t, f, nil)
-	w := request.Write{Op: "o", Kind: request.Update, Collection: "tickets", Request: gid, Entry: "oslo", Queued: true, Base: request.First("rome"),
-		Fields: request.Fields{{Name: "a", Value: []byte("2")}}, Pre: request.Fields{{Name: "a", Value: []byte("1.0")}}}
-	if _, err := c.Write(t.Context(), "rome", w); err != nil {
-		t.Fatal(err)
+	for range 10 {
+		_, err := c.Order(t.Context(), "rome", request.Order{Request: gid, Return: true})
+		wantKind(t, err, request.HandingOver)
+		if e, ok := errors.AsType[*request.Error](err); !ok || e.Retry != movingRetry || e.Request != gid {
+			t.Errorf("%+v", e)
+		}
+		_, err = c.Handover(t.Context(), "rome", release())
+		wantKind(t, err, request.HandingOver)
 	}
-	got := f.writes[0]
-	if !got.Queued || got.Base != w.Base || string(got.Pre[0].Value) != "1.0" {
-		t.Errorf("came as %+v", got)
+	if s := c.Status("rome"); s.Breaker != "closed" || s.LastSuccess.IsZero() {
+		t.Errorf("%+v", s)
 	}
-	w.Kind, w.Request = request.Create, gid
-	if _, err := c.Write(t.Context(), "rome", w); err == nil || !strings.Contains(err.Error(), "queued") {
-		t.Errorf("a queued create: %v", err)
+	kind = request.StoreDown
+	for range 5 {
+		_, err := c.Handover(t.Context(), "rome", release())
+		wantKind(t, err, request.StoreDown)
+	}
+	if s := c.Status("rome"); s.Breaker != "open" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// The answer carries the header too, for what stands between two gateways.
+func TestHandingOverSaysWhenToTryAgain(t *testing.T) {
+	f := &fake{order: func(request.Order) (request.Standing, error) {
+		return request.Standing{}, &request.Error{Op: "h", Kind: request.HandingOver}
+	}}
+	w := raw(OrderPath, message(request.Order{Request: gid, Return: true})).send(NewServer(f, romeOptions()))
+	if w.Code != 503 || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
 }

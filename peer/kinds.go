@@ -96,9 +96,10 @@ type problem struct {
 	RetryMS   int64      `json:"retry_ms,omitempty"`
 	Request   request.ID `json:"request,omitempty"`
 	Operation string     `json:"operation,omitempty"`
-	// Owner and Epoch are a hint for a caller who came to the wrong site.
-	Owner request.Site   `json:"owner,omitempty"`
-	Epoch *request.Epoch `json:"epoch,omitempty"`
+	// Owner and Epoch are a hint for a caller who came to the wrong site. The epoch is read apart, so that a bad one spoils no more
+	// than the hint.
+	Owner request.Site `json:"owner,omitempty"`
+	Epoch string       `json:"epoch,omitempty"`
 }
 
 const problemType = "application/problem+json"
@@ -106,13 +107,19 @@ const problemType = "application/problem+json"
 // maxRetry bounds how long a peer can make a caller wait.
 const maxRetry = time.Minute
 
+// movingRetry is when to try again while ownership moves, if the error does not say: about what a hand-over takes.
+const movingRetry = time.Second
+
 func problemOf(err error) problem {
 	kind := request.KindOf(err)
 	p := problem{Type: "urn:meridian:problem:" + string(kind), Title: string(kind), Status: statusOf(kind), Kind: string(kind)}
 	if e, ok := errors.AsType[*request.Error](err); ok {
 		p.Detail, p.Request, p.Operation, p.RetryMS = e.Detail, e.Request, e.Operation, e.Retry.Milliseconds()
 		if e.Kind == request.NotYet && e.Owner != "" {
-			p.Owner, p.Epoch = e.Owner, &e.Epoch
+			p.Owner, p.Epoch = e.Owner, e.Epoch.String()
+		}
+		if e.Kind == request.HandingOver && e.Retry <= 0 {
+			p.RetryMS = movingRetry.Milliseconds()
 		}
 		if p.Detail == "" && e.Err != nil {
 			p.Detail = e.Err.Error()
@@ -123,15 +130,19 @@ func problemOf(err error) problem {
 	return p
 }
 
-// problemError is a problem as an error of the operation op. ok is false when the text is no problem of a gateway.
+// problemError is a problem as an error of the operation op. ok is false when the text is no problem of a gateway. A hint in which
+// epoch and owner are not of one site is left out.
 func problemError(op string, status int, body []byte) (*request.Error, bool) {
 	var p problem
 	if json.Unmarshal(body, &p) != nil || p.Kind == "" {
 		return nil, false
 	}
 	e := &request.Error{Op: op, Kind: kindOf(status, p.Kind), Request: p.Request, Operation: p.Operation, Detail: p.Detail}
-	if e.Kind == request.NotYet && p.Epoch != nil && p.Owner != "" {
-		e.Owner, e.Epoch = p.Owner, *p.Epoch
+	if e.Kind == request.NotYet && p.Owner != "" {
+		var reign request.Epoch
+		if reign.UnmarshalText([]byte(p.Epoch)) == nil && reign.Site == p.Owner {
+			e.Owner, e.Epoch = p.Owner, reign
+		}
 	}
 	if p.RetryMS > 0 {
 		e.Retry = min(time.Duration(min(p.RetryMS, maxRetry.Milliseconds()))*time.Millisecond, maxRetry)

@@ -21,7 +21,7 @@ import (
 
 var allKinds = []request.ErrKind{request.Internal, request.Invalid, request.NotFound, request.Gone, request.Conflict, request.Precondition,
 	request.Busy, request.Reserved, request.KeyReused, request.KeyBusy, request.OwnerUnreachable, request.NotYet, request.NotSent, request.Doubtful,
-	request.Unavailable, request.StoreDown, request.Loop, request.Forbidden, request.TooLarge, request.ClientGone}
+	request.Unavailable, request.StoreDown, request.HandingOver, request.Loop, request.Forbidden, request.TooLarge, request.ClientGone}
 
 func TestEveryKindBothWays(t *testing.T) {
 	for _, k := range allKinds {

@@ -89,9 +89,9 @@ func snapshotOut(s request.Snapshot) snapshotWire {
 		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
 		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Former: s.Former, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
 	}
-	if len(w.Ops) > MaxOps {
-		w.Ops = w.Ops[len(w.Ops)-MaxOps:]
-	}
+	// Of both the newest come last, and of the forces the newest tells the most: every older reign is under it.
+	w.Ops = w.Ops[max(0, len(w.Ops)-MaxOps):]
+	w.Forces = w.Forces[max(0, len(w.Forces)-maxForces):]
 	return w
 }
 

@@ -162,6 +162,7 @@ func TestValuesStayExact(t *testing.T) {
 func TestMalformedSnapshots(t *testing.T) {
 	deep := strings.Repeat("[", 65) + strings.Repeat("]", 65)
 	ops := strings.TrimSuffix(strings.Repeat(`{"id":"x","kind":"update","version":"","outcome":"done","at":"2026-01-01T00:00:00Z"},`, 65), ",")
+	forces := strings.TrimSuffix(strings.Repeat(`{"epoch":"2@oslo","base":"1@rome.1","at":"2026-01-01T00:00:00Z"},`, 65), ",")
 	for name, text := range map[string]string{
 		"not an object":     `[]`,
 		"duplicate":         `{"id":"a","id":"b"}`,
@@ -176,6 +177,7 @@ func TestMalformedSnapshots(t *testing.T) {
 		"counter":           `{"version":"1@oslo.9223372036854775808"}`,
 		"epoch":             `{"former":[{"epoch":"281474976710656@oslo","until":"2026-01-01T00:00:00Z"}]}`,
 		"too many ops":      `{"ops":[` + ops + `]}`,
+		"too many forces":   `{"forces":[` + forces + `]}`,
 		"wrong type":        `{"id":7}`,
 		"number that is no": `{"fields":{"a":01}}`,
 	} {
@@ -190,10 +192,14 @@ func TestMalformedSnapshots(t *testing.T) {
 	}
 }
 
-func TestNewestOperationsAreKept(t *testing.T) {
+func TestNewestOperationsAndForcesAreKept(t *testing.T) {
 	s := request.Snapshot{ID: gid}
 	for i := range 70 {
 		s.Ops = append(s.Ops, request.Op{ID: fmt.Sprint(i)})
+		s.Forces = append(s.Forces, request.Force{Epoch: request.Epoch{Num: uint64(i), Site: "oslo"}})
+	}
+	if f := snapshotOut(s).Forces; len(f) != maxForces || f[maxForces-1].Epoch.Num != 69 || len(s.Forces) != 70 {
+		t.Errorf("%d forces, newest %s", len(f), f[len(f)-1].Epoch)
 	}
 	if ops := snapshotOut(s).Ops; len(ops) != MaxOps || ops[MaxOps-1].ID != "69" {
 		t.Errorf("%d operations, newest %s", len(ops), ops[len(ops)-1].ID)

@@ -47,7 +47,7 @@ func writeOut(w request.Write, self request.Site) writeWire {
 	return writeWire{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: fieldsOut(w.Fields), Key: w.Key,
 		Digest: w.Digest, IfMatch: w.IfMatch, Entry: entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
-		EpochSeen: w.EpochSeen, Via: via, Queued: w.Queued, Pre: preOut(w), Base: w.Base,
+		EpochSeen: w.EpochSeen, Via: via, Queued: w.Queued, Pre: fieldsOut(w.Pre), Base: w.Base,
 	}
 }
 
@@ -77,8 +77,11 @@ func checkWrite(w request.Write, from, self request.Site) error {
 	default:
 		return invalid("kind of write %q", w.Kind)
 	}
-	if w.Queued && w.Kind == request.Create {
+	switch {
+	case w.Queued && w.Kind == request.Create:
 		return invalid("a queued create")
+	case !w.Queued && (w.Pre != nil || !w.Base.IsZero()):
+		return invalid("former values in a write that was not queued")
 	}
 	if w.Request != "" {
 		if _, err := request.ParseID(string(w.Request)); err != nil {
