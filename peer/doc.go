@@ -11,10 +11,13 @@
 //	resolve    the global id behind a site's local id                   -> ID
 //	operation  the outcome of one write                                 -> Op
 //	holders    who has confirmed which version                          -> Deliveries
+//	handover   the owner releases a request to the site that is called  -> Verdict
+//	order      an operator's transfer or return, passed to the owner    -> Standing
 //
 // The body is an envelope with "v" (1; anything else is refused), "network", "from" and "config", the hash of the sender's
 // network file; members that a receiver does not know are ignored. A failure is a problem+json text whose "kind" is a
-// [request.ErrKind].
+// [request.ErrKind]. That of a site that does not own the request (not-yet) may name the "owner" it believes in and the "epoch"
+// in which that reigns, "3@rome"; a client forgets a name that is none of the network's, or not the epoch's.
 //
 // # Trust
 //
@@ -24,12 +27,14 @@
 // a signed last line says that no more will come. A call is valid for a minute and once. An answer that does not verify is
 // no answer. With mutual TLS, the certificate of either side must name its site.
 //
-// A site speaks only for itself: a snapshot that it did not author, or a write that it does not pass on, is refused whatever
-// the signature says.
+// A site speaks only for itself: a snapshot that it did not author, a write that it does not pass on, or a request that it hands
+// over out of another's reign, or to another site than the one it calls, is refused whatever the signature says. So is a hand-over that
+// skips an epoch. Of an answer to a hand-over, a durable word (accepted, declined, overtaken) counts only for the epoch asked about.
 //
 // # Failures
 //
 // A call fails as one of three things: certainly never sent (Kind NotSent, or OwnerUnreachable when the breaker is open),
 // answered (the kind that the peer gave), or unknown (Doubtful). Every call can be repeated without harm: writes by their
-// operation id, snapshots by their version. There is one circuit breaker and one connection pool for each destination.
+// operation id, snapshots by their version, hand-overs by their epoch. There is one circuit breaker and one connection pool for
+// each destination. A site that answers that ownership is just moving (handing-over) is in order: it is asked again a moment later.
 package peer
