@@ -46,11 +46,11 @@ func (f Face) Handover(ctx context.Context, from request.Site, h request.Handove
 	case err != nil:
 		return request.Verdict{}, storeError("replicate.Handover", h.Snapshot.ID, err)
 	}
-	return g.decideOn(ctx, rec, c, from, h)
+	return g.decideOn(ctx, rec, c, h)
 }
 
 // decideOn gives the durable answer, or comes to one, in the request's lane.
-func (g *Engine) decideOn(ctx context.Context, rec store.Record, c *profile.Collection, from request.Site, h request.Handover) (request.Verdict, error) {
+func (g *Engine) decideOn(ctx context.Context, rec store.Record, c *profile.Collection, h request.Handover) (request.Verdict, error) {
 	if v, ok := answered(rec.Entry, h); ok {
 		return v, nil
 	}

@@ -89,6 +89,11 @@ type Health struct {
 	Destinations []Destination `json:"destinations"`
 	InDoubt      int           `json:"in_doubt"`
 	Conflicts    int           `json:"conflicts"`
+	Transfers    struct {
+		Waiting int `json:"waiting"`
+		Open    int `json:"open"`
+		Parked  int `json:"parked"`
+	} `json:"transfers"`
 	// Status is that of the answer.
 	Status int `json:"-"`
 }

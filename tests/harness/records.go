@@ -133,6 +133,8 @@ type Delivery struct {
 	Acked   string `json:"acked"`
 	Owed    string `json:"owed"`
 	Attempt int    `json:"attempts"`
+	// Due is when it is to be tried next.
+	Due time.Time `json:"due"`
 }
 
 // Deliveries asks the admin API for deliveries in a state.
@@ -153,6 +155,18 @@ type View struct {
 	Version string `json:"version"`
 	Local   string `json:"local"`
 	Doubt   any    `json:"doubt"`
+	// Path is where returns lead; HandOver is one that is open.
+	Path     []string `json:"path"`
+	HandOver any      `json:"hand_over"`
+	Former   []struct {
+		Owner string `json:"owner"`
+		Epoch int    `json:"epoch"`
+	} `json:"former"`
+	Forces []struct {
+		Owner  string `json:"owner"`
+		Reason string `json:"reason"`
+	} `json:"forces"`
+	Holders []Delivery `json:"holders"`
 }
 
 // Request asks the admin API for one request.
