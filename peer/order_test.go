@@ -108,6 +108,12 @@ func TestTheHintOnTheWire(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
+	for _, kind := range allKinds {
+		e, ok := problemError("y", statusOf(kind), []byte(`{"kind":"`+string(kind)+`","owner":"rome","epoch":"3@rome"}`))
+		if hinted := ok && e.Owner == "rome" && e.Epoch.Num == 3; hinted != (kind == request.NotYet) {
+			t.Errorf("%s: %+v", kind, e)
+		}
+	}
 }
 
 func TestQueuedWriteTravels(t *testing.T) {
