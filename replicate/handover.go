@@ -170,18 +170,15 @@ func (g *Engine) handover(rec store.Record, stage request.Stage, p request.Plan,
 			h.Snapshot.Locals[d.Site] = d.Local
 		}
 	}
-	h.Snapshot.Former = append(h.Snapshot.Former[:len(h.Snapshot.Former):len(h.Snapshot.Former)], request.Tenure{Epoch: e.Version.Epoch, Until: g.now()})
-	if over := len(h.Snapshot.Former) - formerKept; over > 0 {
-		h.Snapshot.Former = h.Snapshot.Former[over:]
-	}
+	h.Snapshot.Former = kept(e.Former, request.Tenure{Epoch: e.Version.Epoch, Until: g.now()})
 	if p.Terms.Route != "" && p.By == "" {
 		h.Hops++
 		h.Routes = append(h.Routes[:len(h.Routes):len(h.Routes)], p.Terms.Route)
 		h.Routes = h.Routes[max(0, len(h.Routes)-mostHops):]
 	}
-	h.Path = pathAfter(e.Path, g.Self, p)
+	h.Path = slices.DeleteFunc(pathAfter(e.Path, g.Self, p), func(s request.Site) bool { return !g.knows(s) })
 	for _, d := range rec.Holders {
-		if d.Site == p.To || !d.Linked() && d.State == request.Delivered {
+		if d.Site == p.To || !g.knows(d.Site) || !d.Linked() && d.State == request.Delivered {
 			continue
 		}
 		debt := request.Debt{Site: d.Site, Terms: d.Terms}
@@ -198,17 +195,23 @@ func (g *Engine) handover(rec store.Record, stage request.Stage, p request.Plan,
 	return h
 }
 
-// formerKept is how many past reigns are remembered as history.
+// formerKept is how many past reigns, and forces, are remembered.
 const formerKept = 64
+
+// kept appends x to a copy of a history and keeps the newest of it.
+func kept[T any](list []T, x T) []T {
+	list = append(list[:len(list):len(list)], x)
+	return list[max(0, len(list)-formerKept):]
+}
 
 // pathAfter is where returns lead from the target of a plan. A return goes back one step; a transfer to a site on the way home cuts
 // the way short there, so that going round in a circle does not make it longer.
 func pathAfter(path []request.Site, self request.Site, p request.Plan) []request.Site {
 	if i := slices.Index(path, p.To); i >= 0 {
-		return path[i+1:]
+		return slices.Clone(path[i+1:])
 	}
 	if p.Return {
-		return path
+		return slices.Clone(path)
 	}
 	return append([]request.Site{self}, path[:min(len(path), formerKept-1)]...)
 }

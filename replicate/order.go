@@ -69,7 +69,7 @@ func (g *Engine) orderHere(ctx context.Context, o request.Order) (request.Standi
 	defer leave()
 	e := rec.Entry
 	bad := func(kind request.ErrKind, detail string) (request.Standing, error) {
-		return standing(e), &request.Error{Op: "replicate.Order", Kind: kind, Request: e.ID, Detail: detail, Owner: e.Owner, Epoch: e.Fence}
+		return standing(e), &request.Error{Op: "replicate.Order", Kind: kind, Request: e.ID, Detail: detail, Owner: e.Owner, Epoch: reignOf(e)}
 	}
 	switch {
 	case e.Role == request.Tombstone:

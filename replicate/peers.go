@@ -76,7 +76,15 @@ func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w req
 			Detail: "the request was deleted in version " + rec.Entry.Version.String()}
 	}
 	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,
-		Owner: rec.Entry.Owner, Epoch: rec.Entry.Fence, Detail: string(g.Self) + " does not own the request"}
+		Owner: rec.Entry.Owner, Epoch: reignOf(rec.Entry), Detail: string(g.Self) + " does not own the request"}
+}
+
+// reignOf is the epoch of the owner that a site follows: its fence, unless that is of a grant that it has declined.
+func reignOf(e request.Entry) request.Epoch {
+	if e.Fence.Site == e.Owner {
+		return e.Fence
+	}
+	return e.Version.Epoch
 }
 
 // reply is a result as the origin needs it: the state to bring its copy to, or the upstream's refusal.

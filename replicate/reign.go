@@ -173,7 +173,7 @@ func yield(e request.Entry, ev Yielded) (store.Tx, error) {
 	if e.Role != request.Granting || ev.Epoch.Compare(e.Grant.Epoch) < 0 {
 		return store.Tx{}, fmt.Errorf("%s: a %s in %s yields nothing to %s", e.ID, e.Role, e.Fence, ev.Epoch)
 	}
-	e.Former = append(e.Former[:len(e.Former):len(e.Former)], request.Tenure{Epoch: e.Version.Epoch, Until: ev.Now})
+	e.Former = kept(e.Former, request.Tenure{Epoch: e.Version.Epoch, Until: ev.Now})
 	e.Role, e.Owner, e.Terms = request.Copy, ev.Owner, e.Grant.Plan.Terms
 	if e.Local == "" {
 		e.Role = request.Away
@@ -238,8 +238,8 @@ func force(e request.Entry, ev Forced) (store.Tx, error) {
 		return store.Tx{}, fmt.Errorf("%s: an earlier write may still land", e.ID)
 	}
 	next := request.Epoch{Num: e.Fence.Num + 1, Site: ev.Self}
-	e.Forces = append(e.Forces[:len(e.Forces):len(e.Forces)], request.Force{Epoch: next, Base: e.Version, By: ev.By, Reason: ev.Reason, At: ev.Now})
-	e.Former = append(e.Former[:len(e.Former):len(e.Former)], request.Tenure{Epoch: e.Version.Epoch, Until: ev.Now})
+	e.Forces = kept(e.Forces, request.Force{Epoch: next, Base: e.Version, By: ev.By, Reason: ev.Reason, At: ev.Now})
+	e.Former = kept(e.Former, request.Tenure{Epoch: e.Version.Epoch, Until: ev.Now})
 	e.Role, e.Owner, e.Fence, e.Version, e.Updated = request.Owner, ev.Self, next, request.Version{Epoch: next}, ev.Now
 	e.Grant, e.Plan, e.Terms, e.Path = nil, nil, request.Terms{}, nil
 	e.Holders = holding(nil, ev.Owe)
