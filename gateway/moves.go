@@ -68,6 +68,12 @@ func (a *admin) order(w http.ResponseWriter, r *http.Request, o request.Order, e
 	}
 	o.Request = rec.Entry.ID
 	st, err := a.Operator.Order(r.Context(), o)
+	if request.KindOf(err) == request.Invalid && err != nil { // well said, and impossible: no such site, nowhere to return to
+		p := problemFor(err)
+		p.Status = http.StatusUnprocessableEntity
+		writeProblem(w, r, p)
+		return
+	}
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -85,7 +85,7 @@ func TestMovesRefused(t *testing.T) {
 		{&request.Error{Kind: request.Conflict, Detail: "it is just being handed over to paris"}, 409, `"detail":"it is just being handed over to paris","inst`},
 		{&request.Error{Kind: request.Conflict, Detail: "not here", Err: errors.New("an owner reclaims nothing")}, 409, "not here: an owner reclaims nothing"},
 		{&request.Error{Kind: request.OwnerUnreachable, Detail: "tokyo does not answer"}, 503, "tokyo does not answer"},
-		{&request.Error{Kind: request.Invalid, Detail: "there is no site oslo"}, 400, "there is no site oslo"},
+		{&request.Error{Kind: request.Invalid, Detail: "there is no site oslo"}, 422, "there is no site oslo"},
 		{&request.Error{Kind: request.Gone}, 410, "deleted"},
 	} {
 		refusing.err = c.err

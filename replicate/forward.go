@@ -234,7 +234,7 @@ func (g *Engine) recognize(ctx context.Context, c *profile.Collection, w request
 		return store.Record{}, err
 	}
 	if m, ok := c.Stamp(record); ok && m.Request != "" {
-		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && rec.Entry.Apart != w.Local && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
+		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && rec.Entry.Role != request.Tombstone && rec.Entry.Apart != w.Local && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
 			return rec, nil
 		}
 	}

@@ -317,7 +317,7 @@ func TestQueuedWrites(t *testing.T) {
 				t.Errorf("write %d ended as %+v, %v", i, op, err)
 			}
 		}
-		if lost := c.entry(gid, "chicago").Conflicts; len(lost) != 2 || lost[0].Fields[0].Mine != `"closed"` {
+		if lost := c.entry(gid, "chicago").Conflicts; len(lost) != 1 || lost[0].Fields[0].Mine != `"closed"` {
 			t.Errorf("conflicts %+v", lost)
 		}
 		if q := c.entry(gid, "sf").Queue; len(q) != 0 {

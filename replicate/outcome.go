@@ -121,10 +121,10 @@ func (g *Engine) behind(holders []request.Delivery, more []request.Debt, update 
 			continue // it is gone, or on its own
 		}
 		d := request.Debt{Site: h.Site, Terms: h.Terms}
-		due, ever := g.timing(h.Site, h.Terms, !update || h.Acked.IsZero(), now)
-		if !ever {
-			continue
+		if _, ever := g.timing(h.Site, h.Terms, false, now); update && !ever {
+			continue // what it has not got yet of its first state comes with what it is owed already
 		}
+		due, _ := g.timing(h.Site, h.Terms, !update || h.Acked.IsZero() && h.State != request.InFlight, now)
 		d.Due = later(due, now)
 		out = append(out, d)
 	}

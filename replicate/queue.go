@@ -29,8 +29,12 @@ func (g *Engine) enqueue(ctx context.Context, id request.ID, w request.Write) (r
 	}
 	now := g.now()
 	q := request.Queued{Op: w.Op, Kind: w.Kind, Fields: w.Fields, Base: e.Version, EnteredBy: w.EnteredBy, At: now}
+	seen := e.Fields // by the client: with what it has queued before
+	for _, x := range e.Queue {
+		seen = seen.Merge(x.Fields)
+	}
 	for _, f := range w.Fields {
-		if v, ok := e.Fields.Get(f.Name); ok {
+		if v, ok := seen.Get(f.Name); ok {
 			q.Pre = append(q.Pre, request.Field{Name: f.Name, Value: v})
 		}
 	}
@@ -120,6 +124,11 @@ func (g *Engine) dequeue(ctx context.Context, id request.ID, op request.Operatio
 	}
 	q := e.Queue[i]
 	n := Noted{Queue: slices.Delete(slices.Clone(e.Queue), i, i+1), Conflicts: e.Conflicts}
+	for k := range n.Queue { // with nothing of others in between, those behind it saw this one
+		if op.Outcome == request.Done && op.Version == n.Queue[k].Base.Next() {
+			n.Queue[k].Base = op.Version
+		}
+	}
 	if gone {
 		n.Conflicts = append(slices.Clone(n.Conflicts), request.ConflictRecord{ID: "delete-" + q.Op, Kind: "delete", Op: q.Op, Site: g.Self,
 			At: g.now(), Base: q.Base, Theirs: e.Version, Fields: choices(q.Fields, nil), Decision: "the request was deleted before the write came to its owner"})
