@@ -112,9 +112,13 @@ func (b *routeBuilder) to(at *yaml.Node, route, kind string, a actionSpec, out *
 	}
 }
 
-// outlook warns of what a route as a whole asks for and means nothing.
+// outlook tells of what a route as a whole asks for and means nothing: a fault where that is all it asks for, else a warning.
 func (b *routeBuilder) outlook(at *yaml.Node, r *routing.Route) {
-	if slices.Contains(r.On, routing.Delete) && r.Delete == nil {
+	switch {
+	case !slices.Contains(r.On, routing.Delete):
+	case r.Copy != nil && len(r.On) == 1:
+		b.p.fault(keyed(at, "on"), fmt.Sprintf("route %s: on delete there is nothing left to be copied", r.Name), "on_delete, where the copies are made, says what a deletion does to them")
+	case r.Delete == nil:
 		b.p.warn(keyed(at, "on"), fmt.Sprintf("route %s: on delete there is nothing left to be copied or moved", r.Name), "on_delete says what a deletion does to the copies")
 	}
 }

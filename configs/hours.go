@@ -2,7 +2,6 @@ package configs
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,18 +11,10 @@ import (
 	"github.com/meridian-gateway/meridian/schedule"
 )
 
-func weekdays() []string { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
-
-var span = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$`)
-
 // clock checks a span of time of a day, such as 09:00-17:00. Over midnight, as in 20:00-06:00, is a span too.
 func (p *parser) clock(at *yaml.Node, key, s string) {
-	from, to, _ := strings.Cut(s, "-")
-	switch {
-	case !span.MatchString(s):
-		p.fault(at, fmt.Sprintf("%s: %q is not a span of time", key, clip(s)), `as in "09:00-17:00", in quotes`)
-	case from == to:
-		p.fault(at, fmt.Sprintf("%s: %q is empty", key, s), `all day is "00:00-24:00"`)
+	if _, err := schedule.ParseWindow(s); err != nil {
+		p.fault(at, fmt.Sprintf("%s: %v", key, err), "")
 	}
 }
 
@@ -32,17 +23,17 @@ func (p *parser) hours(at *yaml.Node, key string, hours map[string]string) map[s
 	if len(hours) == 0 {
 		return nil
 	}
-	taken := map[string]string{}
+	taken := map[time.Weekday]string{}
 	for _, kv := range pairs(at) {
 		days := kv.key.Value
-		list, ok := dayRange(days)
-		if !ok {
-			p.fault(kv.key, fmt.Sprintf("%s: %q is not a day or a range of days", key, clip(days)), "as in mon, mon-fri or sat-sun")
+		list, err := schedule.ParseDays(days)
+		if err != nil {
+			p.fault(kv.key, fmt.Sprintf("%s: %v", key, err), "mon, tue, wed, thu, fri, sat, sun")
 			continue
 		}
 		for _, d := range list {
 			if other, twice := taken[d]; twice {
-				p.fault(kv.key, fmt.Sprintf("%s: %s is in %s already", key, d, other), "")
+				p.fault(kv.key, fmt.Sprintf("%s: %s is in %s already", key, strings.ToLower(d.String()[:3]), other), "")
 				break
 			}
 			taken[d] = days
@@ -52,27 +43,6 @@ func (p *parser) hours(at *yaml.Node, key string, hours map[string]string) map[s
 		}
 	}
 	return hours
-}
-
-// dayRange lists the days of mon, mon-fri or sat-mon.
-func dayRange(s string) ([]string, bool) {
-	all := weekdays()
-	from, to, isRange := strings.Cut(strings.ToLower(s), "-")
-	if !isRange {
-		to = from
-	}
-	i, j := slices.Index(all, from), slices.Index(all, to)
-	if i < 0 || j < 0 {
-		return nil, false
-	}
-	if j < i {
-		j += len(all)
-	}
-	var out []string
-	for d := i; d <= j; d++ {
-		out = append(out, all[d%len(all)])
-	}
-	return out, true
 }
 
 func (p *parser) holidays(at *yaml.Node, key string, days []string) []string {
@@ -100,7 +70,7 @@ func (p *parser) zone(at *yaml.Node, key, name string) *time.Location {
 // cron checks a cron expression.
 func (p *parser) cron(at *yaml.Node, key, s string) {
 	if _, err := schedule.ParseCron(s); err != nil {
-		p.fault(at, fmt.Sprintf("%s: %q is not a cron expression: %v", key, clip(s), err), `minute, hour, day, month, weekday, as in "0 18 * * MON-FRI"`)
+		p.fault(at, fmt.Sprintf("%s: %q: %v", key, clip(s), err), `as in "0 18 * * MON-FRI"`)
 	}
 }
 

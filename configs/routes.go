@@ -158,9 +158,15 @@ func (b *routeBuilder) schedule(at *yaml.Node, name string, s scheduleSpec) *rou
 		p.fault(at, key+": at needs of, the site whose hours count", "{at: close, of: paris}")
 	case s.Of != "":
 		b.siteList(child(at, "of"), name, []string{s.Of})
-		if site, ok := b.n.Sites[request.Site(s.Of)]; ok && len(site.Hours) == 0 {
+		if site, ok := b.n.Sites[request.Site(s.Of)]; ok && s.Cron == "" && len(site.Hours) == 0 { // a cron takes the holidays alone
 			p.fault(child(at, "of"), fmt.Sprintf("%s: site %s has no hours", key, s.Of), `hours: {mon-fri: "09:00-17:00"}`)
 		}
+	}
+	if s.Cron == "" && s.SkipHolidays {
+		p.warn(child(at, "skip_holidays"), key+".skip_holidays counts for cron alone", "openings and closings are by the holidays anyhow; every has no days")
+	}
+	if s.Cron == "" && s.In != "" {
+		p.warn(child(at, "in"), key+".in counts for cron alone", "a site opens and closes in its own time zone; every is in none")
 	}
 	every := p.duration(child(at, "every"), key+".every", s.Every, 0)
 	if s.Every != "" && every > 0 && every < 1e9 {

@@ -62,55 +62,89 @@ type Run struct {
 	In    string    // that place
 	// Site is where it runs, "" for several.
 	Site request.Site
+	// More says that the route goes on behind this run within the time that was asked for, and is not listed any further.
+	More bool
 }
 
 // mostRuns bounds a preview.
 const mostRuns = 10_000
 
-// Runs lists what runs after from, up to and with to, in order of time. What several sites run at one time is one run.
+// Runs lists what runs after from, up to and with to, in order of time. What several sites run at one time is one run. At most 10,000 are
+// listed; the routes that run most often are cut short first, see Run.More.
 func (n *Network) Runs(from, to time.Time) []Run {
 	return n.runs(func(*time.Location) (time.Time, time.Time) { return from, to })
 }
 
-// RunsOn lists what runs on some days, each schedule's by its own calendar.
+// RunsOn lists what runs on some days, each schedule's by its own calendar: of date only the year, the month and the day count.
 func (n *Network) RunsOn(date time.Time, days int) []Run {
 	return n.runs(func(loc *time.Location) (from, to time.Time) {
-		midnight := func(later int) time.Time {
-			return time.Date(date.Year(), date.Month(), date.Day()+later, 0, 0, 0, 0, loc).Add(-1)
-		}
-		return midnight(0), midnight(days)
+		return schedule.Midnight(date, loc).Add(-1), schedule.Midnight(date.AddDate(0, 0, days), loc).Add(-1)
 	})
 }
 
-func (n *Network) runs(span func(*time.Location) (from, to time.Time)) []Run {
-	var out []Run
+// within is the time that is asked for, in some place.
+type within func(*time.Location) (from, to time.Time)
+
+func (n *Network) runs(span within) []Run {
+	var lists [][]Run
 	for i := range n.Routes {
-		r := &n.Routes[i]
-		if r.Schedule == nil {
+		if r := &n.Routes[i]; r.Schedule != nil {
+			lists = append(lists, n.runsOf(r, span))
+		}
+	}
+	out := slices.Concat(share(lists, mostRuns)...)
+	slices.SortStableFunc(out, func(a, b Run) int { return a.At.Compare(b.At) })
+	return out
+}
+
+// runsOf lists the runs of one route, and one more than may be shown.
+func (n *Network) runsOf(r *routing.Route, span within) []Run {
+	type moment struct {
+		at int64
+		in string
+	}
+	var out []Run
+	known := map[moment]int{}
+	for _, site := range n.RunsAt(r) {
+		s := n.Schedule(r, site)
+		if s == nil {
 			continue
 		}
-		first := len(out)
-		for _, site := range n.RunsAt(r) {
-			s := n.Schedule(r, site)
-			if s == nil {
+		from, to := span(s.Location())
+		for _, at := range s.Between(from, to, mostRuns+1) {
+			m := moment{at.UnixNano(), s.Location().String()}
+			if k, twice := known[m]; twice {
+				out[k].Site = ""
 				continue
 			}
-			from, to := span(s.Location())
-			for _, at := range s.Between(from, to, mostRuns) {
-				run := Run{r.Name, at.In(s.Location()), s.Location().String(), site}
-				if k := slices.IndexFunc(out[first:], func(x Run) bool { return x.At.Equal(at) && x.In == run.In }); k >= 0 {
-					out[first+k].Site = ""
-					continue
-				}
-				out = append(out, run)
-			}
+			known[m] = len(out)
+			out = append(out, Run{Route: r.Name, At: at.In(s.Location()), In: m.in, Site: site})
 		}
-		if s := request.Site(r.Schedule.Of); s != "" && len(r.At) == 0 { // whose opening or closing it is says more than nothing
-			for k := first; k < len(out); k++ {
-				out[k].Site = s
-			}
+	}
+	if s := request.Site(r.Schedule.Of); r.Schedule.At != "" && len(r.At) == 0 { // whose opening or closing it is says more than nothing
+		for k := range out {
+			out[k].Site = s
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Run) int { return a.At.Compare(b.At) })
-	return out[:min(len(out), mostRuns)]
+	return out
+}
+
+// share cuts lists so that all together have no more than most runs: what runs every second does not push out what runs once a night. A list
+// keeps its first run in any case.
+func share(lists [][]Run, most int) [][]Run {
+	order := make([]int, len(lists))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(lists[a]), len(lists[b])) })
+	for k, i := range order {
+		part := max(1, most/(len(order)-k)) // what the shorter ones left is for the longer ones
+		if len(lists[i]) > part {
+			lists[i] = lists[i][:part]
+			lists[i][part-1].More = true
+		}
+		most -= len(lists[i])
+	}
+	return lists
 }

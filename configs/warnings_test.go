@@ -32,6 +32,7 @@ routes:
   - {name: three, schedule: {at: close, of: a}, when: status == "open", archive: {to: b}}
   - {name: four, on: [update], return: {}}
   - {name: five, on: [update], delete: {copies: all}}
+  - {name: six, schedule: {every: 1h, skip_holidays: true, in: Europe/Paris}, copy: {to: b}}
 `), noEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +42,8 @@ routes:
 		w(8, 15, "b.upstream is that of a too: copies will stand beside the originals", ""),
 		w(19, 45, `route one: no profile names a field "stauts"`, "did you mean status?"),
 		w(20, 17, "route two: on delete there is nothing left to be copied or moved", "on_delete says what a deletion does to the copies"),
+		w(24, 54, "route six: schedule.skip_holidays counts for cron alone", "openings and closings are by the holidays anyhow; every has no days"),
+		w(24, 64, "route six: schedule.in counts for cron alone", "a site opens and closes in its own time zone; every is in none"),
 	}
 	if diff := cmp.Diff(want, n.Warnings); diff != "" {
 		t.Error(diff)

@@ -14,12 +14,10 @@ type span struct{ from, to int }
 
 var spanText = regexp.MustCompile(`^([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])$`)
 
-func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
-
 // parseSpan reads "09:00-17:00", "22:00-06:00" or "00:00-24:00".
 func parseSpan(s string) (span, error) {
 	if !spanText.MatchString(s) {
-		return span{}, fmt.Errorf("%q is not a span of time, as in 09:00-17:00", s)
+		return span{}, fmt.Errorf("%.40q is not a span of time, as in 09:00-17:00", s)
 	}
 	n := func(i int) int { return int(s[i]-'0')*10 + int(s[i+1]-'0') }
 	x := span{n(0)*60 + n(3), n(6)*60 + n(9)}
@@ -46,7 +44,7 @@ type Calendar struct {
 func NewCalendar(hours map[string]string, holidays []string, loc *time.Location) (*Calendar, error) {
 	c := &Calendar{loc: loc, holidays: make(map[string]bool, len(holidays))}
 	for days, text := range hours {
-		list, err := parseDays(days)
+		list, err := ParseDays(days)
 		if err != nil {
 			return nil, err
 		}
@@ -62,26 +60,27 @@ func NewCalendar(hours map[string]string, holidays []string, loc *time.Location)
 	}
 	for _, h := range holidays {
 		if _, err := time.Parse(time.DateOnly, h); err != nil {
-			return nil, fmt.Errorf("%q is not a date, as in 2026-12-25", h)
+			return nil, fmt.Errorf("%.40q is not a date, as in 2026-12-25", h)
 		}
 		c.holidays[h] = true
 	}
 	return c, nil
 }
 
-// parseDays lists the weekdays of mon, mon-fri or sat-mon.
-func parseDays(s string) ([]int, error) {
+// ParseDays lists the weekdays of mon, mon-fri or sat-mon.
+func ParseDays(s string) ([]time.Weekday, error) {
+	week := []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 	from, to, isRange := strings.Cut(strings.ToLower(s), "-")
 	if !isRange {
 		to = from
 	}
-	i, j := slices.Index(weekdays(), from), slices.Index(weekdays(), to)
+	i, j := slices.Index(week, from), slices.Index(week, to)
 	if i < 0 || j < 0 {
-		return nil, fmt.Errorf("%q is not a day or a range of days, as in mon-fri", s)
+		return nil, fmt.Errorf("%.40q is not a day or a range of days, as in mon-fri", s)
 	}
-	out := []int{i}
+	out := []time.Weekday{time.Weekday(i)}
 	for ; i != j; i = (i + 1) % 7 {
-		out = append(out, (i+1)%7)
+		out = append(out, time.Weekday((i+1)%7))
 	}
 	return out, nil
 }

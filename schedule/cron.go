@@ -1,7 +1,9 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +44,7 @@ func ParseCron(text string) (*Cron, error) {
 	}
 	parts := strings.Fields(s)
 	if len(parts) != 5 || len(text) > 1000 {
-		return nil, fmt.Errorf("a cron expression has five fields: minute, hour, day of the month, month, weekday")
+		return nil, errors.New("a cron expression has five fields: minute, hour, day of the month, month, weekday")
 	}
 	var sets [5]uint64
 	for i, f := range fields() {
@@ -58,7 +60,7 @@ func ParseCron(text string) (*Cron, error) {
 		c.dow |= 1
 	}
 	if !c.possible() {
-		return nil, fmt.Errorf("%q never comes: no month of it has such a day", text)
+		return nil, errors.New("it never comes: none of its months has such a day")
 	}
 	return c, nil
 }
@@ -93,6 +95,9 @@ func (f field) parse(text string) (set uint64, err error) {
 				if to, err = f.value(hi); err != nil {
 					return 0, err
 				}
+				if f.name == "weekday" && to == 0 && from > 0 {
+					to = 7 // SAT-SUN
+				}
 			case !stepped:
 				to = from
 			}
@@ -100,11 +105,11 @@ func (f field) parse(text string) (set uint64, err error) {
 		by := 1
 		if stepped {
 			if by, err = strconv.Atoi(step); err != nil || by < 1 || by > f.max {
-				return 0, fmt.Errorf("%s: %q is not a step", f.name, step)
+				return 0, fmt.Errorf("%s: %.40q is not a step", f.name, step)
 			}
 		}
 		if from > to {
-			return 0, fmt.Errorf("%s: %q goes backwards", f.name, part)
+			return 0, fmt.Errorf("%s: %.40q goes backwards", f.name, part)
 		}
 		for v := from; v <= to; v += by {
 			set |= 1 << v
@@ -121,7 +126,7 @@ func (f field) value(s string) (int, error) {
 	}
 	v, err := strconv.Atoi(s)
 	if err != nil || v < f.min || v > f.max || strings.HasPrefix(s, "+") {
-		return 0, fmt.Errorf("%s: %q is not between %d and %d", f.name, s, f.min, f.max)
+		return 0, fmt.Errorf("%s: %.40q is not between %d and %d", f.name, s, f.min, f.max)
 	}
 	return v, nil
 }
@@ -138,35 +143,38 @@ func (c *Cron) days(w wall) bool {
 	return dom || dow
 }
 
-// yearsAhead is how far is looked for the next time: a 29 February can be eight years away, and must not be a holiday.
-const yearsAhead = 12
+// yearsAhead is how far is looked for the next time: a 29 February can be eight years away, and one that must be a Sunday too, forty.
+const yearsAhead = 41
 
 // Next is the first time after the one given at which the wall clock of a place shows what the expression says; off, if given, leaves out
 // days. ok is false when there is none.
 func (c *Cron) Next(after time.Time, loc *time.Location, off func(date string) bool) (at time.Time, ok bool) {
-	from := shown(after, loc).Add(-2 * reach) // what the clock shows twice, or leaves out, may lie behind
+	from := begun(after, loc)
 	d := day(from, 0)
 	for last := day(d, 366*yearsAhead); d.Before(last); d = day(d, 1) {
 		if !c.days(d) || off != nil && off(d.Format(time.DateOnly)) {
 			continue
 		}
-		for h := range 24 {
-			if c.hour&(1<<h) == 0 {
-				continue
-			}
-			for m := range 60 {
-				if c.minute&(1<<m) == 0 {
-					continue
-				}
-				w := d.Add(time.Duration(h)*time.Hour + time.Duration(m)*time.Minute)
-				if w.Before(from) {
-					continue
-				}
-				if t := instant(w, loc); t.After(after) {
-					return t, true
-				}
+		for w, more := c.onDay(d, from); more; w, more = c.onDay(d, w.Add(time.Minute)) {
+			if t := instant(w, loc); t.After(after) { // else it was shown already, and is shown again
+				return t, true
 			}
 		}
 	}
 	return time.Time{}, false
+}
+
+// onDay is the expression's first wall time of a day that is not before from.
+func (c *Cron) onDay(d, from wall) (w wall, ok bool) {
+	first := max(0, int(from.Sub(d)/time.Minute))
+	for h := first / 60; h < 24; h++ {
+		if c.hour&(1<<h) == 0 {
+			continue
+		}
+		start := max(0, first-h*60)
+		if left := c.minute >> start; left != 0 {
+			return d.Add(time.Duration(h*60+start+bits.TrailingZeros64(left)) * time.Minute), true
+		}
+	}
+	return w, false
 }

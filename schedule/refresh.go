@@ -71,7 +71,11 @@ func (r Refresh) Due(now time.Time, loc *time.Location, first bool) (due time.Ti
 				due = now.Truncate(time.Hour).Add(time.Hour)
 			}
 		case r.update == "daily":
-			due = instant(day(shown(now, loc), 1), loc)
+			today := shown(now, loc)
+			due = instant(day(today, 1), loc)
+			if !due.After(now) { // the clock was set back over midnight: that one has been
+				due = instant(day(today, 2), loc)
+			}
 		case r.update == "on-return" || r.update == "never":
 			return now, false
 		case r.cron != nil:

@@ -12,7 +12,7 @@ func shown(t time.Time, loc *time.Location) wall {
 	return t.UTC().Add(time.Duration(off) * time.Second)
 }
 
-// span of instants in which the zone of any place can show a given wall time: offsets are below 16 hours.
+// reach is how far from UTC a wall clock can be: offsets are below 16 hours.
 const reach = 16 * time.Hour
 
 // instant is when the wall clock of a place shows w for the first time; when it leaves w out, the next whole minute that it shows.
@@ -45,6 +45,21 @@ func ceilMinute(t time.Time) time.Time {
 		return m.Add(time.Minute)
 	}
 	return t
+}
+
+// begun is a wall time before which everything has been shown, or left out, by t: no run of those is still to come.
+func begun(t time.Time, loc *time.Location) wall {
+	w := shown(t, loc).Truncate(time.Minute)
+	if start, _ := t.In(loc).ZoneBounds(); !start.IsZero() && t.Sub(start) < time.Minute {
+		return w.Add(-2 * reach) // a clock set at no whole minute: what it left out runs at the end of this one
+	}
+	return w
+}
+
+// Midnight is when a day begins in a place: the date is that of its own fields. Where the clock leaves midnight out it is the first minute
+// of the day, where it shows it twice the first of the two. (time.Date may give an hour of the day before.)
+func Midnight(date time.Time, loc *time.Location) time.Time {
+	return instant(time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, time.UTC), loc)
 }
 
 // day is the midnight of a wall time, days later.
