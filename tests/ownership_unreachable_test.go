@@ -91,7 +91,8 @@ func TestOwnershipAcceptedMovesLater(t *testing.T) {
 // down, its values become a conflict record and not a loss, and nobody else owns it.
 func TestOwnershipReclaim(t *testing.T) {
 	t.Parallel()
-	n := harness.Start(t, harness.Network{Sites: harness.Fakes(t, "san-francisco", "chicago", "lima"), Routes: chairs + `
+	n := harness.Start(t, harness.Network{Sites: harness.Fakes(t, "san-francisco", "chicago", "lima"), Routes: `
+- {name: chairs, on: [create], at: [san-francisco], transfer: {to: chicago}}
 - {name: watch, on: [create], copy: {to: lima}}
 `})
 	sf, chicago, lima := n.At("san-francisco"), n.At("chicago"), n.At("lima")
