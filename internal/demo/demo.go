@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/internal/app"
@@ -53,7 +54,7 @@ func places(n *configs.Network) []place {
 type Options struct {
 	// Network is the name of one of configs.Examples; "" is furniture.
 	Network string
-	// Begin is the time on the gateways' clock when they start; zero is now. It then goes on as time does.
+	// Begin is the time on everybody's clock when they start; zero is now. It then goes on as time does.
 	Begin time.Time
 	// Dir is the folder of stores and records; "" for one that is removed at the end.
 	Dir     string
@@ -68,6 +69,7 @@ type Demo struct {
 	places  []place
 	net     *configs.Network
 	clock   *Clock
+	runs    *runs
 	apis    map[request.Site]*API
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -83,8 +85,7 @@ type Demo struct {
 // that nothing is left running.
 func Start(ctx context.Context, o Options) (d *Demo, err error) {
 	d = &Demo{network: cmp.Or(o.Network, "furniture"), apis: map[request.Site]*API{}, apiAddr: map[request.Site]string{}, apps: map[request.Site]*app.App{},
-		links: newLinks(), held: map[string]net.Listener{}, dir: o.Dir, clock: newClock()}
-	d.clock.set(o.Begin)
+		links: newLinks(), held: map[string]net.Listener{}, dir: o.Dir, clock: newClock(o.Begin), runs: newRuns()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Stop(context.WithoutCancel(ctx)))
@@ -102,7 +103,11 @@ func Start(ctx context.Context, o Options) (d *Demo, err error) {
 		d.links.name(n.Sites[p.site].Peer.Listen, p.site)
 	}
 	for _, p := range d.places {
-		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: o.Log, Version: o.Version, Listen: d.take, Clock: d.clock,
+		log := zap.New(ears{zap.DebugLevel, d.runs, p.site})
+		if o.Log != nil {
+			log = zap.New(zapcore.NewTee(o.Log.Core(), log.Core()))
+		}
+		a, err := app.Start(ctx, app.Options{Network: n, Site: p.site, Logger: log, Version: o.Version, Listen: d.take, Clock: d.clock,
 			UpstreamMoved: true, // its port may be another one each time
 			DialPeer:      d.links.dialer(p.site)})
 		if err != nil {
@@ -166,6 +171,7 @@ func (d *Demo) open(p place, keep bool) (moved []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	api.now = d.clock.Now
 	l, err := listen(9000 + p.port)
 	if err != nil {
 		return nil, err

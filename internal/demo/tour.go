@@ -50,7 +50,7 @@ func TourBegins(network string) time.Time {
 	case "follow-the-sun":
 		return sunRises()
 	case "archive":
-		return time.Date(2027, 2, 1, 9, 0, 0, 0, time.UTC)
+		return archiveBegins()
 	}
 	return time.Time{}
 }

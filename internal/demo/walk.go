@@ -170,7 +170,10 @@ func (t *walk) check(ok bool, what string) {
 }
 
 // wait checks what comes true by itself.
-func (t *walk) wait(what string, ok func() bool) {
+func (t *walk) wait(what string, ok func() bool) { t.check(t.until(ok), what) }
+
+// until waits for something to come true, and reports whether it did.
+func (t *walk) until(ok func() bool) bool {
 	give := time.NewTimer(patience)
 	defer give.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
@@ -182,10 +185,9 @@ func (t *walk) wait(what string, ok func() bool) {
 		case <-give.C:
 		case <-t.ctx.Done():
 		}
-		t.check(ok(), what)
-		return
+		return ok()
 	}
-	t.check(true, what)
+	return true
 }
 
 func (t *walk) title(n int, s string) {
