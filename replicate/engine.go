@@ -157,7 +157,7 @@ func New(o Options) *Engine {
 	if o.Batch == 0 {
 		o.Batch = 64
 	}
-	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools)}
+	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
 	g.SetRoutes(o.Routes)
 	for _, s := range o.Sites {
 		if s != o.Self {

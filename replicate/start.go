@@ -8,7 +8,6 @@ import (
 // Start begins the background work: the sweep, which first resolves what a crash left behind, and a worker for each other
 // site. A write of a request that the sweep has not come to yet resolves that request itself.
 func (g *Engine) Start(ctx context.Context) {
-	g.started = g.now()
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { g.sweep(ctx) })
