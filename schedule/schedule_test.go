@@ -79,6 +79,10 @@ func TestWallTimesThatAreLeftOutOrShownTwice(t *testing.T) {
 		{"UTC", "0 0 13 * FRI", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"},
 		{"UTC", "0 0 */2 * FRI", "2026-01-01T00:00:00Z", "2026-01-09T00:00:00Z"},
 		{"UTC", "0 0 * * 7", "2026-01-01T00:00:00Z", "2026-01-04T00:00:00Z"},
+		{"UTC", "0 0 * * SAT-SUN", "2026-01-04T00:00:00Z", "2026-01-10T00:00:00Z"},
+		{"UTC", "0 0 * * FRI-SUN", "2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"},
+		{"UTC", "0 0 29 2 */7", "2032-03-01T00:00:00Z", "2060-02-29T00:00:00Z"},           // a Sunday
+		{"Africa/Monrovia", "30 0 7 1 *", "1972-01-07T00:44:30Z", "1972-01-07T00:45:00Z"}, // left out until 00:44:30
 		{"UTC", "@monthly", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"},
 	} {
 		got, ok := mustCron(t, c.cron).Next(at(t, c.after), zone(t, c.zone), nil)
@@ -319,6 +323,7 @@ func TestRefresh(t *testing.T) {
 		{"hourly", "20:00-06:00", "2026-05-05T19:30:00-07:00", "2026-05-05T20:00:00-07:00", false},
 		{"daily", "20:00-23:00", "2026-05-05T21:00:00-07:00", "2026-05-06T20:00:00-07:00", false},
 		{"", "02:00-02:30", "2026-03-08T01:00:00-08:00", "2026-03-09T02:00:00-07:00", false},
+		{"daily", "", "2026-11-01T00:30:00-07:00", "2026-11-02T00:00:00-08:00", false},
 	} {
 		r, err := ParseRefresh(c.update, c.window)
 		if err != nil {
@@ -328,6 +333,11 @@ func TestRefresh(t *testing.T) {
 		if !ever || !due.Equal(at(t, c.want)) {
 			t.Errorf("%+v: %s", c, due.In(la).Format(time.RFC3339))
 		}
+	}
+	// In St. John's the clock went back from 00:01 to 23:01 of the day before: midnight had been.
+	daily := Refresh{update: "daily"}
+	if due, _ := daily.Due(at(t, "2010-11-06T23:30:00-03:30"), zone(t, "America/St_Johns"), false); !due.Equal(at(t, "2010-11-08T00:00:00-03:30")) {
+		t.Errorf("a midnight shown twice: %s", due)
 	}
 	for _, u := range []string{"never", "on-return"} {
 		r, _ := ParseRefresh(u, "")
