@@ -33,8 +33,11 @@ func (t *baseTour) close() {
 	t.call(paris, "PATCH", t.home, `{"status":"closed","solution":"raise the rekey interval"}`)
 	t.path = map[request.Site]string{}
 	for _, s := range []request.Site{tokyo, sanFrancisco} {
-		t.wait(fmt.Sprintf("the request API of %s has it", s), func() bool { return t.find(s, t.id) == 1 })
-		t.path[s] = "/tickets/" + t.ask(s, "GET", "/tickets/paris:"+t.home[len("/tickets/"):], "").id()
+		t.wait(fmt.Sprintf("the request API of %s has it", s), func() bool {
+			a := t.ask(s, "GET", "/tickets/paris:"+t.home[len("/tickets/"):], "")
+			t.path[s] = "/tickets/" + a.id()
+			return a.status == 200 && t.find(s, t.id) == 1
+		})
 		t.check(t.direct(s, t.path[s]).body["solution"] == "raise the rekey interval", "with the solution")
 	}
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/meridian-gateway/meridian/gateway"
@@ -73,14 +74,18 @@ func (t *walk) heard(x timed, due time.Time) bool {
 	return true
 }
 
-// holding says which site owns a request, if all sites with a record of it say the same and the owner itself does, too; else "".
-// While ownership moves the one who gives it already names the one who takes it.
+// holding says which site owns a request, if that site says so itself and all others with a record of it are copies and say the same;
+// else "". While ownership moves the one who gives it already names the one who takes it.
 func (t *walk) holding(paths map[request.Site]string) request.Site {
 	var owner request.Site
 	for at, path := range paths {
 		a := t.ask(at, "GET", path, "")
 		says := request.Site(a.receipt("Owner"))
-		if says == "" || owner != "" && says != owner || says == at != (a.receipt("Role") == "owner") {
+		role := "copy"
+		if says == at {
+			role = "owner"
+		}
+		if says == "" || owner != "" && says != owner || a.receipt("Role") != role {
 			return ""
 		}
 		owner = says
@@ -99,7 +104,8 @@ func (t *walk) owned(what string, owner request.Site, paths map[request.Site]str
 // stays checks that a site owns a request and is not about to give it away. What was to run has run: it would be planned by now.
 func (t *walk) stays(what string, owner request.Site, path string) {
 	a := t.ask(owner, "GET", path, "")
-	t.check(a.receipt("Role") == "owner" && len(t.transfers(owner)) == 0, what)
+	leaves := slices.ContainsFunc(t.transfers(owner), func(x gateway.TransferView) bool { return string(x.Request) == a.receipt("Request") })
+	t.check(a.receipt("Role") == "owner" && !leaves, what)
 }
 
 // preview shows what is going to run at all sites, as a site's gateway tells it.

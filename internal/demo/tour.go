@@ -62,6 +62,7 @@ func (t *tour) steps() []step {
 		{"It is updated at both sites.", t.update},
 		{"A chair that needs an upholsterer goes on to the upholstery's own server.", t.skill},
 		{"Repaired, it goes home the way it came.", t.home},
+		{"A desk turns out to be a chair, and the chair to need an upholsterer.", t.desk},
 		{"The link between San Francisco and Chicago is cut. Chicago goes on working.", t.cut},
 		{"The link is there again.", t.heal},
 		{"A closed request is copied to all sites, so that everyone finds the solution.", t.solve},
@@ -135,6 +136,20 @@ func (t *tour) home() {
 		now := t.ask(sanFrancisco, "GET", t.seat, "")
 		return now.receipt("Owner") == string(sanFrancisco) && now.receipt("Role") == "owner"
 	})
+	t.check(t.ask(sanFrancisco, "PATCH", t.seat, `{"status":"collected"}`).status == 200, "the customer has it")
+	t.stays("it is still a chair, but nothing has changed about that: it stays", sanFrancisco, t.seat)
+}
+
+func (t *tour) desk() {
+	made := t.call(sanFrancisco, "POST", "/tickets", `{"title":"cracked edge","category":"desk","status":"open"}`)
+	path := "/tickets/" + made.id()
+	t.check(made.receipt("Owner") == string(sanFrancisco) && t.find(chicago, made.receipt("Request")) == 0, "desks are repaired in San Francisco: it stays, and Chicago has no record")
+	t.check(t.call(sanFrancisco, "PATCH", path, `{"category":"chair"}`).receipt("Route") == "chairs-to-chicago", "it is a chair: the route fires for an update, too")
+	paths := map[request.Site]string{sanFrancisco: path, chicago: abroad(path)}
+	t.owned("Chicago owns it", chicago, paths)
+	t.check(t.call(chicago, "PATCH", abroad(path), `{"skill":"upholsterer"}`).receipt("Route") == "upholstery", "Chicago finds what it needs")
+	paths[upholstery] = abroad(path)
+	t.owned("the upholstery owns it, Chicago and San Francisco have copies", upholstery, paths)
 }
 
 func (t *tour) cut() {
