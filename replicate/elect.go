@@ -75,7 +75,7 @@ func (g *Engine) decideOn(ctx context.Context, rec store.Record, c *profile.Coll
 	case e.Role == request.Tombstone:
 		return g.declined(ctx, rec, h, "the request is deleted at "+string(g.Self), true)
 	case e.Role == request.Owner, e.Role == request.Granting:
-		if _, forced := lost(e, h.Snapshot, g.Self, g.now()); !forced && !reigns(h.Snapshot.Forces, e.Version.Epoch) {
+		if !parted(e, h.Snapshot) {
 			return request.Verdict{}, &request.Error{Op: "replicate.Handover", Kind: request.Conflict, Request: e.ID,
 				Detail: string(g.Self) + " is the owner itself, in epoch " + e.Version.Epoch.String()}
 		}
@@ -84,16 +84,6 @@ func (g *Engine) decideOn(ctx context.Context, rec store.Record, c *profile.Coll
 		return undecided(e, "an earlier write may still land"), nil
 	}
 	return g.takeOver(ctx, rec, c, h)
-}
-
-// reigns reports whether a forced epoch is above the one given.
-func reigns(forces []request.Force, e request.Epoch) bool {
-	for _, f := range forces {
-		if f.Epoch.Compare(e) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // answered is the answer that was given before (protocol 4.4): by what was decided, not by what this site is now.

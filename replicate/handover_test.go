@@ -466,3 +466,79 @@ func TestManyMoveAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Deleting leaves a copy that is to be kept, also when its route fires on the deletion; a route can say that all copies go with it.
+func TestRoutesOnDelete(t *testing.T) {
+	for name, c := range map[string]struct {
+		extra []routing.Route
+		left  int
+	}{
+		"kept":      {nil, 1},
+		"all of it": {[]routing.Route{{Name: "all", On: on(routing.Delete), Delete: &routing.Action{Copies: "all"}}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			routes := append([]routing.Route{{Name: "kb", On: on(routing.Create, routing.Update, routing.Delete),
+				Copy: &routing.Action{To: []request.Site{"chicago"}, OnDelete: "keep"}}}, c.extra...)
+			withRoutes(t, routes, func(c2 *cluster) {
+				res, id := c2.must("sf", request.Create, "", `{"title":"t"}`)
+				c2.converged(res.Entry.ID, "sf", "chicago")
+				c2.must("sf", request.Delete, id, "")
+				time.Sleep(5 * time.Second)
+				if n := len(c2.apis["chicago"].all()); n != c.left {
+					t.Errorf("%d records are left, want %d", n, c.left)
+				}
+			})
+		})
+	}
+}
+
+// Two sites reclaim a request while all are cut off from each other; one of them hands it on. The reign that is higher in the end wins, whatever
+// the names of the sites are, and what the other wrote is a conflict record.
+func TestTwoReclaimsAndAHandOver(t *testing.T) {
+	for _, x := range [][3]request.Site{{"sf", "chicago", "paris"}, {"sf", "paris", "chicago"}, {"chicago", "paris", "sf"}, {"chicago", "sf", "paris"}} {
+		t.Run(fmt.Sprint(x), func(t *testing.T) {
+			inBubble(t, true, func(c *cluster) {
+				first, second, third := x[0], x[1], x[2]
+				res, _ := c.must("sf", request.Create, "", `{"status":"closed"}`)
+				gid := res.Entry.ID
+				c.converged(gid, "sf", "chicago", "paris")
+				c.cut(first, second, true)
+				c.cut(first, third, true)
+				for _, s := range []request.Site{first, second} {
+					if _, err := c.at(s).Reclaim(c.t.Context(), gid, "mary", "cut off"); err != nil && s != "sf" {
+						t.Fatal(err)
+					}
+				}
+				c.must(first, request.Update, c.entry(gid, first).Local, `{"title":"first's"}`)
+				time.Sleep(5 * time.Second)
+				if err := c.order(second, request.Order{Request: gid, To: third}); err != nil {
+					t.Fatal(err)
+				}
+				c.settledApart(gid, third, second)
+				c.must(third, request.Update, c.entry(gid, third).Local, `{"title":"third's"}`)
+				c.cut(first, second, false)
+				c.cut(first, third, false)
+				time.Sleep(2 * time.Minute)
+				c.settledAt(gid, third)
+				c.converged(gid, third, sites...)
+				lost := c.entry(gid, first).Conflicts
+				if len(lost) != 1 || len(lost[0].Fields) != 1 || lost[0].Fields[0].Mine != `"first's"` {
+					t.Errorf("conflicts at %s: %+v", first, lost)
+				}
+			})
+		})
+	}
+}
+
+// settledApart waits until one site owns a request and another no longer does.
+func (c *cluster) settledApart(id request.ID, owner, former request.Site) {
+	c.t.Helper()
+	for range 200 {
+		synctest.Wait()
+		if c.entry(id, owner).Role == request.Owner && c.entry(id, former).Role == request.Copy {
+			return
+		}
+		time.Sleep(100 * time.Millisecond) // the bubble's clock: no time passes outside
+	}
+	c.t.Fatalf("%s does not own it", owner)
+}

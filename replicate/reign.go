@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -246,23 +247,48 @@ func force(e request.Entry, ev Forced) (store.Tx, error) {
 	return store.Tx{Entry: e, Owe: ev.Owe, Now: ev.Now}, nil
 }
 
-// lost is the record of what an entry loses to a snapshot whose reign was forced: what was written above the force's base, here or
-// at the owner that this site followed. ok is false when there is nothing.
+// lost is the record of what an entry loses to a snapshot of another lineage: what was written above the state where the two part,
+// here or at the owner that this site followed. ok is false when there is nothing.
 func lost(e request.Entry, s request.Snapshot, site request.Site, now time.Time) (c request.ConflictRecord, ok bool) {
-	for _, f := range s.Forces {
-		if f.Epoch.Compare(e.Version.Epoch) <= 0 {
-			continue
-		}
+	for _, f := range append(unheard(s.Forces, e.Forces), unheard(e.Forces, s.Forces)...) {
 		if !e.Version.After(f.Base) || e.Version.Seq == 0 && e.Version.Epoch.Num == f.Base.Epoch.Num+1 {
-			return c, false // it had the base, or the same content under the next owner
+			continue // it had the base, or the same content under the next owner
 		}
 		c = request.ConflictRecord{ID: "force-" + f.Epoch.String() + "-" + e.Version.Mark(), Kind: "force", Site: site, At: now,
 			Base: f.Base, Mine: e.Version, Theirs: s.Version,
-			Decision: "the request was reclaimed by " + string(f.Epoch.Site) + "; the values of its reign were kept"}
+			Decision: "the request was reclaimed by " + string(f.Epoch.Site) + "; the values of the reign that is higher now were kept"}
 		c.Fields = choices(e.Fields, s.Fields)
 		return c, len(c.Fields) > 0 || s.Deleted
 	}
 	return c, false
+}
+
+// unheard are the forced reigns from which one state comes and another does not.
+func unheard(of, by []request.Force) []request.Force {
+	var out []request.Force
+	for _, f := range of {
+		if !f.Lost && !slices.ContainsFunc(by, func(x request.Force) bool { return x.Epoch == f.Epoch && !x.Lost }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// parted reports whether an entry and a snapshot come from different lineages: then both may have had an owner. Only a force parts them.
+func parted(e request.Entry, s request.Snapshot) bool {
+	return len(unheard(s.Forces, e.Forces)) > 0 || len(unheard(e.Forces, s.Forces)) > 0
+}
+
+// histories are the forces of a snapshot, with those of an entry that it does not have: they lost.
+func histories(mine, theirs []request.Force) []request.Force {
+	out := theirs
+	for _, f := range mine {
+		if !slices.ContainsFunc(theirs, func(x request.Force) bool { return x.Epoch == f.Epoch }) {
+			f.Lost = true
+			out = kept(out, f)
+		}
+	}
+	return out
 }
 
 // choices lists the fields in which two states differ.

@@ -185,7 +185,7 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
 	}
 	if s := in.Snapshot; s != nil {
-		e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, s.Forces
+		e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, histories(e.Forces, s.Forces)
 		e.Locals = s.Locals
 		e.Holders = s.Holders
 		if in.Accept == nil {

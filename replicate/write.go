@@ -266,10 +266,10 @@ func (g *Engine) decide(w request.Write, rec store.Record) outcome {
 	}
 	out := g.judged(g.router().Decide(in), e, rec.Holders)
 	if w.Kind == request.Delete { // there is nothing left to be moved or copied; that the copies go too can be said
+		out.debts = slices.DeleteFunc(out.debts, func(d request.Debt) bool { return d.Mode != request.Remove })
 		for i := range out.debts {
 			out.debts[i].Terms = request.Terms{Route: out.debts[i].Route, OnDelete: "cascade"}
 		}
-		out.debts = slices.DeleteFunc(out.debts, func(d request.Debt) bool { return !slices.Contains(linked(rec.Holders), d.Site) })
 		out.plan = nil
 	}
 	return out

@@ -61,6 +61,8 @@ type Force struct {
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
+	// Lost says that its reign ended because another's was higher: it is history, and not where the present state comes from.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Queued is a write that was accepted at a copy while the owner could not be reached, and is to be made there.
