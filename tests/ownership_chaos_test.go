@@ -54,6 +54,9 @@ func underFire(t *testing.T, n *harness.Cluster, rounds int, patience time.Durat
 		if t.Failed() {
 			t.Fatalf("round %d: %s", i, strings.Join(story, "; "))
 		}
+		if (i+1)%20 == 0 {
+			t.Logf("%d rounds stand", i+1)
+		}
 	}
 	n.Settled(patience)
 	for _, site := range n.Sites() {
