@@ -246,7 +246,10 @@ func (c *compiler) external(out *Collection, s CollectionSpec) {
 		c.problem("the external id must be read and written", "as in external_id: {field: /external_id}", "external_id", "field")
 		return
 	}
-	text := strings.ReplaceAll(s.ExternalID.Find, "{path}", s.Path)
+	if s.ExternalID.Find == nil || s.ExternalID.Find.Off {
+		return
+	}
+	text := strings.ReplaceAll(s.ExternalID.Find.Path, "{path}", s.Path)
 	if text == "" {
 		return
 	}

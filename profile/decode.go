@@ -129,6 +129,115 @@ func (s *CollectionSpec) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(s))
 }
 
+// UnmarshalYAML decodes strictly.
+func (s *LoginSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain LoginSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *TokenSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain TokenSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *AliveSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain AliveSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *DeletedSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain DeletedSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *WatchSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain WatchSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML decodes strictly.
+func (s *ContentSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain ContentSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes a scalar, or the word omit.
+func (s *Null) UnmarshalYAML(n *yaml.Node) (err error) {
+	if n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "omit" {
+		*s = Null{Omit: true}
+		return nil
+	}
+	*s = Null{}
+	s.Value, err = literal(n)
+	return err
+}
+
+// UnmarshalYAML takes any value.
+func (s *Template) UnmarshalYAML(n *yaml.Node) error {
+	text, err := jsonOf(n)
+	s.JSON = text
+	return err
+}
+
+// jsonOf is a YAML value as JSON text, with its mappings in the order of the file.
+func jsonOf(n *yaml.Node) (json.RawMessage, error) {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return jsonOf(n.Alias)
+	case yaml.MappingNode:
+		out := []byte{'{'}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			value, err := jsonOf(n.Content[i+1])
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = append(appendQuoted(out, n.Content[i].Value), ':')
+			out = append(out, value...)
+		}
+		return append(out, '}'), nil
+	case yaml.SequenceNode:
+		out := []byte{'['}
+		for i, e := range n.Content {
+			value, err := jsonOf(e)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = append(out, value...)
+		}
+		return append(out, ']'), nil
+	}
+	l, err := literal(n)
+	return json.RawMessage(l), err
+}
+
 // switchedOff reports whether false stands where a mapping could. True says nothing there.
 func switchedOff(n *yaml.Node, does string) (off bool, err error) {
 	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
@@ -144,9 +253,13 @@ func switchedOff(n *yaml.Node, does string) (off bool, err error) {
 	return true, nil
 }
 
-// UnmarshalYAML decodes strictly; false is an API without the call.
+// UnmarshalYAML decodes strictly; false is an API without the call, a text its path.
 func (s *CallSpec) UnmarshalYAML(n *yaml.Node) error {
 	type plain CallSpec
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		*s = CallSpec{Path: n.Value}
+		return nil
+	}
 	off, err := switchedOff(n, "describes a call")
 	if off || err != nil {
 		*s = CallSpec{Off: off}

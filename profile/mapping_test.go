@@ -37,13 +37,13 @@ func TestMapping(t *testing.T) {
 	if expect != `{"subject":"t","text":"äöü","status":"open"}` {
 		t.Errorf("Expect: %s", expect)
 	}
-	call, err = c.ReplaceCall("7", fieldsOf(t, `{"subject":"n","status":"open"}`), []byte(record), marks, "")
+	call, err = c.ReplaceCall("7", fieldsOf(t, `{"subject":"n","status":"open"}`), Current{Record: []byte(record)}, marks)
 	want = `{"title":"n","state":{"name":"opened","rank":2},"source":"web","created_at":"now","meta":{"etag":1},"assignee":"me","noise":1,"external_id":"` + string(gid) +
 		`","sync_owner":"chicago","sync":{"version":"1@chicago.3"}}`
 	if got := string(call.Body); err != nil || got != want || call.Method != "PUT" || call.Target != "/tickets/7" {
 		t.Errorf("ReplaceCall: %s %v\nwant %s", got, err, want)
 	}
-	call, err = c.UpdateCall("a/b c", nil, Marks{}, "")
+	call, err = c.UpdateCall("a/b c", nil, Marks{}, Current{})
 	if got := string(call.Body); err != nil || got != `{}` || call.Target != "/tickets/a%2Fb%20c" {
 		t.Errorf("UpdateCall: %s %s %v", call.Target, got, err)
 	}
@@ -63,14 +63,14 @@ func TestRefusedFields(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	if _, err := c.UpdateCall("7", fieldsOf(t, `{"status":"open"}`), marks, ""); err != nil {
+	if _, err := c.UpdateCall("7", fieldsOf(t, `{"status":"open"}`), marks, Current{}); err != nil {
 		t.Error("a merge need not have what is required:", err)
 	}
 }
 
 func TestETagAndEnvelope(t *testing.T) {
 	c := ticketsOf(t, `etag: true, envelope: {call: /ticket/data, answer: /ticket}`)
-	call, err := c.UpdateCall("7", fieldsOf(t, `{"a":1}`), marks, `"x"`)
+	call, err := c.UpdateCall("7", fieldsOf(t, `{"a":1}`), marks, Current{Version: `"x"`})
 	if err != nil || string(call.Body) != `{"ticket":{"data":{"a":1}}}` || call.Header.Get("If-Match") != `"x"` || call.Header.Get("Content-Type") != "application/json" {
 		t.Fatal(call, err)
 	}

@@ -61,8 +61,10 @@ const (
 // Verdict is what an answer says about the call.
 type Verdict string
 
-// The verdicts: done; refused for good; no such record; not known whether it was done; certainly not done, may work later.
+// The verdicts: done; refused for good; no such record; not known whether it was done; certainly not done, may work later; certainly
+// not done, since the record is no longer what the call said.
 const (
+	Stale       Verdict = "stale"
 	Accepted    Verdict = "accepted"
 	Refused     Verdict = "refused"
 	Gone        Verdict = "gone"

@@ -14,9 +14,56 @@ type Spec struct {
 	// Quiescence is how long after a dead connection a call may still take effect in the API (default: Timeout).
 	Quiescence time.Duration `yaml:"quiescence"`
 	// Parallel is how many of the gateway's own calls run at once (default 8), Rate how many begin in a second (0: any number).
-	Parallel    int                       `yaml:"parallel"`
-	Rate        Rate                      `yaml:"rate"`
+	Parallel int  `yaml:"parallel"`
+	Rate     Rate `yaml:"rate"`
+	// RetryAfter is the longest Retry-After of the API that is honoured (default 60s).
+	RetryAfter time.Duration `yaml:"retry_after"`
+	// Headers are on each of the gateway's own calls.
+	Headers map[string]string `yaml:"headers"`
+	// Encoding is how the bodies of own calls are written: json (default) or form. ContentType is their media type.
+	Encoding    string `yaml:"encoding"`
+	ContentType string `yaml:"content_type"`
+	// Login is how a token is had for the gateway's own calls; nil where the credentials are used as they are.
+	Login *LoginSpec `yaml:"login"`
+	// Alive is a read that succeeds only with credentials that work.
+	Alive       *AliveSpec                `yaml:"alive"`
 	Collections map[string]CollectionSpec `yaml:"collections"`
+}
+
+// LoginSpec is a call that yields a token. Texts in Form, JSON and Send hold {username}, {password}, names of Values and, in Send,
+// {token}.
+type LoginSpec struct {
+	Method string            `yaml:"method"`
+	Path   string            `yaml:"path"`
+	Form   map[string]string `yaml:"form"`
+	JSON   *Template         `yaml:"json"`
+	Basic  bool              `yaml:"basic"`
+	Status Statuses          `yaml:"status"`
+	Token  *TokenSpec        `yaml:"token"`
+	// Send are the headers that carry the token (default Authorization: Bearer {token}).
+	Send map[string]string `yaml:"send"`
+	// Lifetime is after what time a new token is had before it is refused; 0: only when it is.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// Expired are the statuses that say that the token is no longer good (default 401).
+	Expired  Statuses          `yaml:"expired"`
+	Username string            `yaml:"username"`
+	Password string            `yaml:"password"`
+	Values   map[string]string `yaml:"values"`
+}
+
+// TokenSpec says where in the answer to a login the token is: From body (At a pointer), text (the whole body), header or cookie
+// (Name).
+type TokenSpec struct {
+	From string `yaml:"from"`
+	At   string `yaml:"at"`
+	Name string `yaml:"name"`
+}
+
+// AliveSpec is a call that proves that the gateway's credentials work: its status, and what At points to is in the answer.
+type AliveSpec struct {
+	Path   string   `yaml:"path"`
+	Status Statuses `yaml:"status"`
+	At     string   `yaml:"at"`
 }
 
 // CollectionSpec describes one kind of record. What is left out comes from the preset.
@@ -41,6 +88,50 @@ type CollectionSpec struct {
 	Local      []string             `yaml:"local"`
 	Drop       []string             `yaml:"drop"`
 	Required   []string             `yaml:"required"`
+	Deleted    *DeletedSpec         `yaml:"deleted"`
+	// Null is how this API shows that a field has no value.
+	Null *Null `yaml:"null"`
+	// Watch looks for changes that were made behind the gateway's back; Content makes this a collection of files.
+	Watch   *WatchSpec   `yaml:"watch"`
+	Content *ContentSpec `yaml:"content"`
+}
+
+// DeletedSpec is how a record looks that the API shows although it is deleted: the value that At points to is one of Values.
+type DeletedSpec struct {
+	At     string    `yaml:"at"`
+	Values []Literal `yaml:"values"`
+}
+
+// WatchSpec says how often the API is asked for changes, and what is done about them: at the owner (publish or ignore), at a copy
+// (revert or report), for a record that is no request yet (ignore or seed).
+type WatchSpec struct {
+	Every  time.Duration `yaml:"every"`
+	Owned  string        `yaml:"owned"`
+	Copies string        `yaml:"copies"`
+	New    string        `yaml:"new"`
+}
+
+// ContentSpec is where the bytes of a file are: the call that Read describes, or the address that At points to in its record. Upload
+// is multipart (in the part named Part) or raw. Name, Type and Size are pointers into the record.
+type ContentSpec struct {
+	Read   *CallSpec `yaml:"read"`
+	At     string    `yaml:"at"`
+	Upload string    `yaml:"upload"`
+	Part   string    `yaml:"part"`
+	Name   string    `yaml:"name"`
+	Type   string    `yaml:"type"`
+	Size   string    `yaml:"size"`
+}
+
+// Null is a literal that stands for no value, or nothing at all (Omit). In YAML the literal, or the word omit.
+type Null struct {
+	Omit  bool
+	Value Literal
+}
+
+// Template is JSON in which texts may hold {names} in braces. In YAML any value.
+type Template struct {
+	JSON json.RawMessage
 }
 
 // CallSpec describes one kind of call. `false` in its place says that the API has no such call.
@@ -55,34 +146,60 @@ type CallSpec struct {
 	Body string `yaml:"body"`
 	// Gone are the statuses that say that there is no such record.
 	Gone Statuses `yaml:"gone"`
-	// Since, Size and Next belong to list: the pointer to the time of the last change, the records of a page, the pointer to the
-	// next page.
-	Since string `yaml:"since"`
-	Size  int    `yaml:"size"`
-	Next  string `yaml:"next"`
+	// Stale are the statuses that say that the version in the call is no longer that of the record.
+	Stale Statuses `yaml:"stale"`
+	// Headers are on the gateway's own calls of this kind, ContentType is that of their bodies; Send is a body of their own.
+	Headers     map[string]string `yaml:"headers"`
+	ContentType string            `yaml:"content_type"`
+	Send        *Template         `yaml:"send"`
+	// Intercept false says that clients do not make this call: what it makes rides in another one.
+	Intercept *bool `yaml:"intercept"`
+	// Of list: Since is the pointer to the time of the last change, Format and Zone how {since} is written, Grain how coarse that
+	// clock is, Lag how young a change may be and not be shown yet, Earliest the {since} of everything, Size the records of a page,
+	// First the number of the first, Next the pointer to the next page or cursor, Total to the number of all; with IDsOnly the items
+	// are ids or show no more than them.
+	Since    string        `yaml:"since"`
+	Format   string        `yaml:"format"`
+	Zone     string        `yaml:"zone"`
+	Grain    time.Duration `yaml:"grain"`
+	Lag      time.Duration `yaml:"lag"`
+	Earliest string        `yaml:"earliest"`
+	Size     int           `yaml:"size"`
+	First    *int          `yaml:"first"`
+	Next     string        `yaml:"next"`
+	Total    string        `yaml:"total"`
+	IDsOnly  bool          `yaml:"ids_only"`
 }
 
-// IDSpec says where the id of a created record is: From body (At a pointer), location, or header (Name); Match is a regular
-// expression whose first group is the id.
+// IDSpec says where the id of a created record is: From body (At a pointer), location, header (Name), or search (by its external
+// id); Match is a regular expression whose first group is the id, Pattern one that ids match as a whole.
 type IDSpec struct {
-	From  string `yaml:"from"`
-	At    string `yaml:"at"`
-	Match string `yaml:"match"`
-	Name  string `yaml:"name"`
+	From    string `yaml:"from"`
+	At      string `yaml:"at"`
+	Match   string `yaml:"match"`
+	Name    string `yaml:"name"`
+	Pattern string `yaml:"pattern"`
 }
 
-// EnvelopeSpec are pointers to the record in calls, to the record in answers, and to the records in the answer of a list.
+// EnvelopeSpec are pointers to the record in calls, to the record in answers, to the records in the answer of a list, and to the
+// record in one of them. With are pointers and what own calls have there besides; {id} stands for the local id.
 type EnvelopeSpec struct {
-	Call   string `yaml:"call"`
-	Answer string `yaml:"answer"`
-	Items  string `yaml:"items"`
+	Call   string             `yaml:"call"`
+	Answer string             `yaml:"answer"`
+	Items  string             `yaml:"items"`
+	Item   string             `yaml:"item"`
+	With   map[string]Literal `yaml:"with"`
 }
 
 // ExternalIDSpec says which field of the record carries the global id, and how a record is found by it. Find may hold {path},
 // {field} and {value}.
 type ExternalIDSpec struct {
-	Field *Place `yaml:"field"`
-	Find  string `yaml:"find"`
+	Field *Place    `yaml:"field"`
+	Find  *CallSpec `yaml:"find"`
+	// Marker is how the id stands in a field that holds other things too: a text with {value}.
+	Marker string `yaml:"marker"`
+	// Lag is how long a search of the API may trail behind its records.
+	Lag time.Duration `yaml:"lag"`
 }
 
 // FindSpec says how records are found by the values of some of their fields, for a route that pairs records by match. `false` in
@@ -108,10 +225,12 @@ type Place struct {
 	Write string `yaml:"write"`
 }
 
-// ETagSpec is optimistic concurrency: by the ETag header (On) or by a field of the record. In YAML true, false or {field: …}.
+// ETagSpec is optimistic concurrency: by the ETag header (On) or by a field of the record. Stale are the statuses of a refusal for
+// its sake (default 409, 412). In YAML true, false or {field: …}.
 type ETagSpec struct {
-	On    bool   `yaml:"-"`
-	Field string `yaml:"field"`
+	On    bool     `yaml:"-"`
+	Field string   `yaml:"field"`
+	Stale Statuses `yaml:"stale"`
 }
 
 // StampSpec are pointers into the record to where the gateway writes what it knows of it.
@@ -136,6 +255,14 @@ type FieldSpec struct {
 	// In and Out are expressions.
 	In  string `yaml:"in"`
 	Out string `yaml:"out"`
+	// Type is the canonical kind of value, As how it is written here; Zone and None belong to times.
+	Type string `yaml:"type"`
+	As   string `yaml:"as"`
+	Zone string `yaml:"zone"`
+	None string `yaml:"none"`
+	// Null is how this API shows that the field has no value, Default what it is when a record is made without it.
+	Null    *Null   `yaml:"null"`
+	Default Literal `yaml:"default"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.
 	MaxLength int    `yaml:"max_length"`
 	TooLong   string `yaml:"too_long"`

@@ -101,7 +101,7 @@ func TestStampsAreWritten(t *testing.T) {
 			t.Errorf("StampCall: %v %s %s %s\nwant %s", ok, alone.Method, alone.Target, alone.Body, want)
 		}
 		for name, call := range map[string]request.Call{
-			"create": must(c.CreateCall(f, m)), "update": must(c.UpdateCall("7", f, m, "")), "replace": must(c.ReplaceCall("7", f, current, m, "")),
+			"create": must(c.CreateCall(f, m)), "update": must(c.UpdateCall("7", f, m, Current{})), "replace": must(c.ReplaceCall("7", f, Current{Record: current}, m)),
 			"splice create": spliced(Create, false), "splice update": spliced(Update, true), "splice replace": spliced(Replace, true), "alone": alone,
 		} {
 			inner, ok := lookup(call.Body, pointer{"ticket"})

@@ -254,7 +254,8 @@ func (g *Engine) applyCall(ctx context.Context, rec store.Record, c *profile.Col
 	}
 	switch {
 	case s.Deleted, s.Terms.Mode == request.Remove:
-		return request.Delete, c.DeleteCall(e.Local), nil
+		call, err := c.DeleteCall(e.Local, profile.Current{})
+		return request.Delete, call, err
 	case e.Local == "":
 		call, err := c.CreateCall(s.Fields, m)
 		return request.Create, call, err

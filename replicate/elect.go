@@ -190,7 +190,7 @@ func (g *Engine) prepared(ctx context.Context, c *profile.Collection, h request.
 			return unfit(why)
 		}
 	} else {
-		if _, err := c.UpdateCall(e.Local, s.Fields, m, ""); err != nil {
+		if _, err := c.UpdateCall(e.Local, s.Fields, m, profile.Current{}); err != nil {
 			return unfit("the record cannot be written at " + string(g.Self) + ": " + err.Error())
 		}
 		probe = c.ReadCall(e.Local)

@@ -227,7 +227,7 @@ func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collec
 		}
 		if len(profile.Diff(c.Expect(e.Fields), got)) > 0 {
 			m := profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}
-			call, err := c.UpdateCall(e.Local, e.Fields, m, "")
+			call, err := c.UpdateCall(e.Local, e.Fields, m, profile.Current{})
 			if err != nil {
 				return err
 			}

@@ -214,11 +214,11 @@ func (g *Engine) ownCall(ctx context.Context, rec store.Record, c *profile.Colle
 	}
 	switch w.Kind {
 	case request.Delete:
-		return c.DeleteCall(e.Local), nil
+		return c.DeleteCall(e.Local, profile.Current{})
 	case request.Replace:
 		return g.replacement(ctx, c, e, w.Fields, e.Fields.Missing(w.Fields), m)
 	}
-	return c.UpdateCall(e.Local, w.Fields, m, e.ETag)
+	return c.UpdateCall(e.Local, w.Fields, m, profile.Current{Version: e.ETag})
 }
 
 // replacement makes a record exactly f, keeping what belongs to the site alone. An API without a full update gets a merge in
@@ -230,13 +230,13 @@ func (g *Engine) replacement(ctx context.Context, c *profile.Collection, e reque
 			return request.Call{}, &request.Error{Op: "replicate.read", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
 		}
 		if current, ok := c.Answered(ans, e.Local); ok {
-			return c.ReplaceCall(e.Local, f, current, m, e.ETag)
+			return c.ReplaceCall(e.Local, f, profile.Current{Record: current, Version: e.ETag}, m)
 		}
 	}
 	for _, name := range gone {
 		f = f.With(name, []byte("null"))
 	}
-	return c.UpdateCall(e.Local, f, m, e.ETag)
+	return c.UpdateCall(e.Local, f, m, profile.Current{Version: e.ETag})
 }
 
 // begin makes the intent durable. From here to its end exactly one process may touch the record in the upstream.
@@ -291,17 +291,7 @@ func retarget(c *profile.Collection, w request.Write, local string) (*request.Ca
 		return w.Call, nil
 	}
 	call := *w.Call
-	path := c.ReadCall(local).Target
-	switch w.Kind {
-	case request.Delete:
-		path = c.DeleteCall(local).Target
-	case request.Update, request.Replace:
-		u, err := c.UpdateCall(local, nil, profile.Marks{}, "")
-		if err != nil {
-			return nil, err
-		}
-		path = u.Target
-	}
+	path, _, _ := strings.Cut(c.Target(verb(w.Kind), local), "?")
 	if _, query, ok := strings.Cut(call.Target, "?"); ok {
 		path += "?" + query
 	}
