@@ -32,7 +32,7 @@ func TestSplice(t *testing.T) {
 		{Create, false, `{"ticket":{}`, "", request.Invalid},
 		{Create, false, `[]`, "", request.Invalid},
 	} {
-		got, err := c.Splice(k.verb, []byte(k.body), marks, k.known)
+		got, err := c.splice(k.verb, []byte(k.body), marks, k.known)
 		if k.kind != "" {
 			if request.KindOf(err) != k.kind || err == nil {
 				t.Errorf("%s: %s %v, want %s", k.body, got, err, k.kind)
@@ -44,7 +44,7 @@ func TestSplice(t *testing.T) {
 		}
 	}
 	plain := ticketsOf(t, "read_only: [/id]")
-	if got, err := plain.Splice(Create, []byte(` {"a":1} `), marks, false); err != nil || string(got) != ` {"a":1} ` {
+	if got, err := plain.splice(Create, []byte(` {"a":1} `), marks, false); err != nil || string(got) != ` {"a":1} ` {
 		t.Error(string(got), err)
 	}
 }
@@ -64,7 +64,7 @@ func TestSpliceOfOlderStamps(t *testing.T) {
 		`{"v":"1@chicago.7","s":"master"}`:             false,
 		`{"o":""}`:                                     false,
 	} {
-		got, err := c.Splice(Update, []byte(body), m, true)
+		got, err := c.splice(Update, []byte(body), m, true)
 		if (err == nil) != ok || !ok && request.KindOf(err) != request.Reserved {
 			t.Errorf("%s: %s %v", body, got, err)
 		}
@@ -82,7 +82,7 @@ func TestStampsAreWritten(t *testing.T) {
 		m := marks
 		m.State = state
 		spliced := func(v Verb, known bool) request.Call {
-			body, err := c.Splice(v, []byte(`{"ticket":{"a":1}}`), m, known)
+			body, err := c.splice(v, []byte(`{"ticket":{"a":1}}`), m, known)
 			if err != nil {
 				t.Fatal(err)
 			}

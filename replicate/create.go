@@ -105,10 +105,7 @@ func (g *Engine) createCall(c *profile.Collection, w request.Write, m profile.Ma
 	if w.Call == nil {
 		return c.CreateCall(w.Fields, m)
 	}
-	call := *w.Call
-	body, err := c.Splice(profile.Create, call.Body, m, false)
-	call.Body = body
-	return call, err
+	return c.Splice(profile.Create, *w.Call, m, false)
 }
 
 // createElsewhere creates a request at the owner that a route names and takes its first state as this site's copy. An owner

@@ -204,13 +204,7 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 func (g *Engine) ownCall(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write, m profile.Marks) (request.Call, error) {
 	e := rec.Entry
 	if w.Call != nil {
-		call := *w.Call
-		if w.Kind == request.Delete {
-			return call, nil
-		}
-		body, err := c.Splice(verb(w.Kind), call.Body, m, true)
-		call.Body = body
-		return call, err
+		return c.Splice(verb(w.Kind), *w.Call, m, true)
 	}
 	switch w.Kind {
 	case request.Delete:
