@@ -192,8 +192,10 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil {
 		return taken{rec: rec, ack: failedBefore(s, err)}
 	}
-	kind, call, err := g.applyCall(ctx, rec, c, s)
-	if err != nil {
+	o := g.bringing(rec.Entry, c, s)
+	call, err := g.made(ctx, c, o)
+	vanished := request.KindOf(err) == request.NotFound && err != nil
+	if err != nil && !vanished {
 		return taken{rec: rec, ack: failedBefore(s, err)}
 	}
 	in := applying(rec, s)
@@ -204,17 +206,26 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
 	}
-	if kind == request.Create {
+	if o.verb == profile.Create {
 		defer g.births.begin()()
 	}
-	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, true)
+	ans, verdict := request.Answer{Status: http.StatusNotFound}, profile.Gone
+	if !vanished {
+		if ans, err = g.send(context.WithoutCancel(ctx), c, call, o); err == nil {
+			verdict = c.Judge(o.verb, ans)
+		}
+	}
+	kind := kindOf(o.verb)
 	out := taken{rec: rec, ans: &ans, kind: kind}
 	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
 	defer cancel()
-	if err != nil {
+	if err != nil && !vanished {
 		return g.applyBroke(dctx, rec, s, err)
 	}
-	switch c.Judge(verb(kind), ans) {
+	if verdict == profile.Gone && !vanished && !g.credible(dctx) {
+		verdict = profile.Unavailable
+	}
+	switch verdict {
 	case profile.Accepted:
 		return g.applied(dctx, out, c, s)
 	case profile.Gone:
@@ -229,7 +240,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	case profile.Refused:
 		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
 		out.ack = parked(s, said(g.Self, ans))
-	case profile.Unavailable:
+	case profile.Unavailable, profile.Stale:
 		out.rec, err = g.step(dctx, rec, Failed{Status: ans.Status, Now: g.now()})
 		out.ack = unavailable(s, said(g.Self, ans))
 	default:
@@ -245,23 +256,30 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	return out
 }
 
-// applyCall is the call that makes the record what the snapshot says, given what it was.
-func (g *Engine) applyCall(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (request.Kind, request.Call, error) {
-	e := rec.Entry
+// bringing is the call that makes the record what the snapshot says, given what it was.
+func (g *Engine) bringing(e request.Entry, c *profile.Collection, s request.Snapshot) ownCall {
 	m := profile.Marks{Request: s.ID, Version: s.Version, Owner: s.Owner, State: string(request.Copy)}
 	if s.Owner == g.Self {
 		m.State = string(request.Owner)
 	}
 	switch {
 	case s.Deleted, s.Terms.Mode == request.Remove:
-		call, err := c.DeleteCall(e.Local, profile.Current{})
-		return request.Delete, call, err
+		return deleting(c, e.Local)
 	case e.Local == "":
-		call, err := c.CreateCall(s.Fields, m)
-		return request.Create, call, err
+		return creating(c, s.Fields, m)
 	}
-	call, err := g.replacement(ctx, c, e, s.Fields, e.Fields.Missing(s.Fields), m)
-	return request.Update, call, err
+	return replacing(c, e.Local, s.Fields, e.Fields.Missing(s.Fields), m)
+}
+
+// kindOf is what a call of the verb does to a copy.
+func kindOf(v profile.Verb) request.Kind {
+	switch v {
+	case profile.Create:
+		return request.Create
+	case profile.Delete:
+		return request.Delete
+	}
+	return request.Update
 }
 
 // applied records a copy that is now what the snapshot says.
@@ -271,8 +289,7 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 	if out.kind == request.Create {
 		made, err := c.Created(*out.ans)
 		if err != nil || !g.plausible(ctx, rec.Entry, c, made.Local) {
-			out.ack = retry(s, "the upstream answered a create without a usable id")
-			return out // unknown: the resolver searches for it
+			return g.searched(ctx, out, c, s)
 		}
 		landed.Local = made.Local
 	}
@@ -299,6 +316,20 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 		return out
 	}
 	out.rec, out.ack = after, delivered(after.Entry)
+	return out
+}
+
+// searched finds the record of a create that was answered without a usable id, as some APIs do. What cannot be found now is left to
+// the resolver.
+func (g *Engine) searched(ctx context.Context, out taken, c *profile.Collection, s request.Snapshot) taken {
+	out.ack = retry(s, "the upstream answered a create without a usable id")
+	after, err := g.look(ctx, out.rec, c, true)
+	if err != nil {
+		return out
+	}
+	if out.rec, out.ans = after, nil; after.Entry.Intent == nil && after.Entry.Version == s.Version {
+		out.ack = delivered(after.Entry)
+	}
 	return out
 }
 

@@ -24,11 +24,11 @@ func (g *Engine) conclude(ctx context.Context, rec store.Record, c *profile.Coll
 	case profile.Accepted:
 		return g.accepted(ctx, rec, c, ans)
 	case profile.Gone:
-		if in.Kind == request.Delete {
+		if in.Kind == request.Delete && g.credible(ctx) {
 			return g.accepted(ctx, rec, c, ans)
 		}
 		return g.refuse(ctx, rec, &ans, nil)
-	case profile.Refused, profile.Unavailable:
+	case profile.Refused, profile.Unavailable, profile.Stale:
 		return g.refuse(ctx, rec, &ans, nil)
 	}
 	if ans.Status < 500 || ans.Status == http.StatusBadGateway || ans.Status == http.StatusGatewayTimeout {
@@ -123,12 +123,15 @@ func (g *Engine) read(ctx context.Context, c *profile.Collection, local string) 
 		return nil, "", &request.Error{Op: "replicate.read", Kind: request.Unavailable, Err: err, Retry: time.Second}
 	}
 	record, ok := c.Answered(ans, local)
-	if ok {
+	if ok && !c.Deleted(record) {
 		return record, c.ETag(ans, record), nil
 	}
 	kind := request.Unavailable
-	if c.Judge(profile.Read, ans) == profile.Gone {
+	if ok || c.Judge(profile.Read, ans) == profile.Gone {
 		kind = request.NotFound
+		if !ok && !g.credible(ctx) {
+			return nil, "", notProven(local)
+		}
 	}
 	return nil, "", &request.Error{Op: "replicate.read", Kind: kind, Detail: "reading " + local + " answered " + http.StatusText(ans.Status)}
 }

@@ -190,7 +190,11 @@ func (g *Engine) prepared(ctx context.Context, c *profile.Collection, h request.
 			return unfit(why)
 		}
 	} else {
-		if _, err := c.UpdateCall(e.Local, s.Fields, m, profile.Current{}); err != nil {
+		_, err := g.made(ctx, c, updating(c, e.Local, s.Fields, m))
+		if k := request.KindOf(err); err != nil && (k == request.Unavailable || k == request.NotSent) {
+			v.Cause = err.Error()
+			return v, nil
+		} else if err != nil && k != request.NotFound {
 			return unfit("the record cannot be written at " + string(g.Self) + ": " + err.Error())
 		}
 		probe = c.ReadCall(e.Local)

@@ -227,11 +227,12 @@ func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collec
 		}
 		if len(profile.Diff(c.Expect(e.Fields), got)) > 0 {
 			m := profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}
-			call, err := c.UpdateCall(e.Local, e.Fields, m, profile.Current{})
+			o := updating(c, e.Local, e.Fields, m)
+			call, err := g.made(ctx, c, o)
 			if err != nil {
 				return err
 			}
-			if _, err = g.Upstream.Do(ctx, call, true); err != nil {
+			if _, err = g.send(ctx, c, call, o); err != nil {
 				return err
 			}
 		}

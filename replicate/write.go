@@ -185,7 +185,8 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 		}
 	}
 	marks := profile.Marks{Request: e.ID, Version: next, Owner: g.Self, State: string(request.Owner)}
-	call, err := g.ownCall(ctx, rec, c, w, marks)
+	o := g.writing(rec.Entry, c, w, marks)
+	call, err := g.made(ctx, c, o)
 	if err != nil {
 		return request.Result{}, err
 	}
@@ -193,44 +194,29 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 	if err != nil {
 		return request.Result{}, err
 	}
-	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, w.Call == nil)
+	var ans request.Answer
+	if w.Call != nil {
+		ans, err = g.Upstream.Do(context.WithoutCancel(ctx), call, false)
+	} else {
+		ans, err = g.send(context.WithoutCancel(ctx), c, call, o)
+	}
 	res, err := g.conclude(ctx, rec, c, ans, err)
 	res.Op, res.Routes = w.Op, append(w.Routes, routed.fired...)
 	return res, err
 }
 
-// ownCall is the call that makes an update, replacement or deletion at the owner: the client's own, with the marks spliced in,
-// or for a write that came from a peer one in the gateway's name.
-func (g *Engine) ownCall(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write, m profile.Marks) (request.Call, error) {
-	e := rec.Entry
-	if w.Call != nil {
-		return c.Splice(verb(w.Kind), *w.Call, m, true)
+// writing is the call that makes an update, replacement or deletion at the owner: the client's own, with the marks spliced in, or
+// for a write that came from a peer one in the gateway's name.
+func (g *Engine) writing(e request.Entry, c *profile.Collection, w request.Write, m profile.Marks) ownCall {
+	switch {
+	case w.Call != nil:
+		return ownCall{verb: "client's", make: func(profile.Current) (request.Call, error) { return c.Splice(verb(w.Kind), *w.Call, m, true) }}
+	case w.Kind == request.Delete:
+		return deleting(c, e.Local)
+	case w.Kind == request.Replace:
+		return replacing(c, e.Local, w.Fields, e.Fields.Missing(w.Fields), m)
 	}
-	switch w.Kind {
-	case request.Delete:
-		return c.DeleteCall(e.Local, profile.Current{})
-	case request.Replace:
-		return g.replacement(ctx, c, e, w.Fields, e.Fields.Missing(w.Fields), m)
-	}
-	return c.UpdateCall(e.Local, w.Fields, m, profile.Current{Version: e.ETag})
-}
-
-// replacement makes a record exactly f, keeping what belongs to the site alone. An API without a full update gets a merge in
-// which the fields that go away are null.
-func (g *Engine) replacement(ctx context.Context, c *profile.Collection, e request.Entry, f request.Fields, gone []string, m profile.Marks) (request.Call, error) {
-	if len(gone) > 0 && c.CanReplace() {
-		ans, err := g.Upstream.Do(ctx, c.ReadCall(e.Local), true)
-		if err != nil {
-			return request.Call{}, &request.Error{Op: "replicate.read", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
-		}
-		if current, ok := c.Answered(ans, e.Local); ok {
-			return c.ReplaceCall(e.Local, f, profile.Current{Record: current, Version: e.ETag}, m)
-		}
-	}
-	for _, name := range gone {
-		f = f.With(name, []byte("null"))
-	}
-	return c.UpdateCall(e.Local, f, m, profile.Current{Version: e.ETag})
+	return updating(c, e.Local, w.Fields, m)
 }
 
 // begin makes the intent durable. From here to its end exactly one process may touch the record in the upstream.

@@ -1,0 +1,103 @@
+package replicate
+
+import (
+	"context"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// This file has what the gateway's own calls share: the state of a record that a call needs before it, a second try where the
+// record changed in between, and the proof that a record is really gone.
+
+// ownCall is a call of the gateway's own: what it does to which record, and how it is made of what the record is now.
+type ownCall struct {
+	verb  profile.Verb
+	local string
+	// whole says that the record must be known, whatever the API wants.
+	whole bool
+	make  func(now profile.Current) (request.Call, error)
+}
+
+// staleTries is how often a call is made anew when the record changed between its reading and the call.
+const staleTries = 4
+
+// made makes a call, with a look at the record where it needs one. The error has Kind NotFound when there is none.
+func (g *Engine) made(ctx context.Context, c *profile.Collection, o ownCall) (request.Call, error) {
+	var now profile.Current
+	if o.whole || c.NeedsCurrent(o.verb) {
+		record, version, err := g.read(ctx, c, o.local)
+		if err != nil {
+			return request.Call{}, err
+		}
+		now = profile.Current{Record: record, Version: version}
+	}
+	return o.make(now)
+}
+
+// send sends a call that was made. One that the API refuses because the record is no longer what the call said certainly did
+// nothing, so it is made anew from what the record is by then, a few times.
+func (g *Engine) send(ctx context.Context, c *profile.Collection, call request.Call, o ownCall) (request.Answer, error) {
+	for tries := 1; ; tries++ {
+		ans, err := g.Upstream.Do(ctx, call, true)
+		if err != nil || tries >= staleTries || !o.whole && !c.NeedsCurrent(o.verb) || c.Judge(o.verb, ans) != profile.Stale {
+			return ans, err
+		}
+		next, err := g.made(ctx, c, o)
+		if err != nil {
+			return ans, nil // what the API said is all that is known
+		}
+		call = next
+	}
+}
+
+// updating merges fields into a record.
+func updating(c *profile.Collection, local string, f request.Fields, m profile.Marks) ownCall {
+	return ownCall{verb: profile.Update, local: local, make: func(now profile.Current) (request.Call, error) {
+		return c.UpdateCall(local, f, m, now)
+	}}
+}
+
+// replacing makes a record exactly f, keeping what belongs to the site alone. An API without a full update gets a merge in which the
+// fields that go away are null.
+func replacing(c *profile.Collection, local string, f request.Fields, gone []string, m profile.Marks) ownCall {
+	if len(gone) > 0 && c.CanReplace() {
+		return ownCall{verb: profile.Replace, local: local, whole: true, make: func(now profile.Current) (request.Call, error) {
+			return c.ReplaceCall(local, f, now, m)
+		}}
+	}
+	for _, name := range gone {
+		f = f.With(name, []byte("null"))
+	}
+	return updating(c, local, f, m)
+}
+
+// deleting deletes a record.
+func deleting(c *profile.Collection, local string) ownCall {
+	return ownCall{verb: profile.Delete, local: local, make: func(now profile.Current) (request.Call, error) {
+		return c.DeleteCall(local, now)
+	}}
+}
+
+// creating makes a record.
+func creating(c *profile.Collection, f request.Fields, m profile.Marks) ownCall {
+	return ownCall{verb: profile.Create, make: func(profile.Current) (request.Call, error) { return c.CreateCall(f, m) }}
+}
+
+// credible reports whether this site's API may be believed when it says that there is no such record: some say so when they do not
+// know who asks.
+func (g *Engine) credible(ctx context.Context) bool {
+	call, ok := g.Profile.Alive()
+	if !ok {
+		return true
+	}
+	ans, err := g.Upstream.Do(ctx, call, true)
+	return err == nil && g.Profile.Proves(ans)
+}
+
+// notProven is the error for a record that is said to be gone by an API that does not show that it knows the gateway.
+func notProven(local string) error {
+	return &request.Error{Op: "replicate.read", Kind: request.Unavailable, Retry: 5 * time.Second,
+		Detail: "the API says that there is no record " + local + ", but the gateway's credentials do not work there"}
+}
