@@ -120,7 +120,7 @@ func (g *Engine) record(ctx context.Context, rec store.Record, s request.Snapsho
 }
 
 func applying(rec store.Record, s request.Snapshot) request.Intent {
-	in := request.Intent{Kind: request.Apply, Op: "apply/" + s.Version.Mark(), Version: s.Version, Fields: s.Fields,
+	in := request.Intent{Kind: request.Apply, Op: applyOp(rec.Entry, s), Version: s.Version, Fields: s.Fields,
 		Token: rec.Rev + 1, Snapshot: &s}
 	in.Removed = rec.Entry.Fields.Missing(s.Fields)
 	return in

@@ -132,6 +132,7 @@ type Engine struct {
 	idle    idle
 	started time.Time
 	counts  atomic.Pointer[Counts]
+	tasks   tasks
 	workers map[request.Site]*worker
 	stop    context.CancelFunc
 	done    chan struct{}

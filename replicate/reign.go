@@ -151,7 +151,7 @@ func reign(e request.Entry, ev Event) (store.Tx, error) {
 	case Forced:
 		return force(e, ev)
 	}
-	return store.Tx{}, fmt.Errorf("%s: unknown event %T", e.ID, ev)
+	return noticed(e, ev)
 }
 
 func release(e request.Entry, ev Released) (store.Tx, error) {

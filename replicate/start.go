@@ -12,6 +12,7 @@ func (g *Engine) Start(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { g.sweep(ctx) })
 	running.Go(func() { g.mover(ctx) })
+	running.Go(func() { g.runTasks(ctx) })
 	for _, w := range g.workers {
 		running.Go(func() { w.run(ctx) })
 	}

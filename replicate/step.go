@@ -118,7 +118,7 @@ func begin(e request.Entry, ev Begun) (store.Tx, error) {
 		return elect(e, in)
 	case in.Kind == request.Apply && (e.Role == request.Owner || e.Role == request.Granting || e.Role == request.Elect):
 		return store.Tx{}, fmt.Errorf("%s: a %s takes no copy", e.ID, e.Role)
-	case in.Kind == request.Apply && !in.Version.After(e.Version):
+	case in.Kind == request.Apply && !in.Version.After(e.Version) && !again(e, in):
 		return store.Tx{}, fmt.Errorf("%s: %s is not newer than %s", e.ID, in.Version.Mark(), e.Version.Mark())
 	case in.Kind == request.Apply && in.Version.Epoch.Compare(e.Fence) < 0:
 		return store.Tx{}, fmt.Errorf("%s: %s is below the fence", e.ID, in.Version.Mark())
