@@ -15,6 +15,8 @@ const (
 	maxHops    = 64
 	maxPath    = 64
 	maxForces  = 64
+	// maxChildren is of one request.
+	maxChildren = 20000
 )
 
 // handoverWire is request.Handover.

@@ -81,13 +81,27 @@ type snapshotWire struct {
 	Terms      request.Terms           `json:"terms,omitzero"`
 	Forces     []request.Force         `json:"forces,omitzero"`
 	Fields     jsontext.Value          `json:"fields,omitzero"`
+	Children   []childWire             `json:"children,omitzero"`
 	At         time.Time               `json:"at,omitzero"`
+}
+
+// childWire is a child without what only its site knows.
+type childWire struct {
+	ID         request.ID      `json:"id"`
+	Collection string          `json:"collection"`
+	Version    request.Version `json:"version"`
+	Deleted    bool            `json:"deleted,omitzero"`
+	Fields     jsontext.Value  `json:"fields,omitzero"`
+	File       *request.File   `json:"file,omitzero"`
 }
 
 func snapshotOut(s request.Snapshot) snapshotWire {
 	w := snapshotWire{
 		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
 		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Former: s.Former, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
+	}
+	for _, c := range s.Children {
+		w.Children = append(w.Children, childWire{c.ID, c.Collection, c.Version, c.Deleted, fieldsOut(c.Fields), c.File})
 	}
 	// Of both the newest come last, and of the forces the newest tells the most: every older reign is under it.
 	w.Ops = w.Ops[max(0, len(w.Ops)-MaxOps):]
@@ -106,6 +120,19 @@ func (w *snapshotWire) in() (request.Snapshot, error) {
 	}
 	if len(w.Forces) > maxForces {
 		return s, invalid("%d forces: at most %d", len(w.Forces), maxForces)
+	}
+	if len(w.Children) > maxChildren {
+		return s, invalid("%d children: at most %d", len(w.Children), maxChildren)
+	}
+	for _, c := range w.Children {
+		if _, err := request.ParseID(string(c.ID)); err != nil || c.Collection == "" || c.Version.IsZero() {
+			return s, invalid("a child needs an id, a collection and a version")
+		}
+		fields, err := fieldsIn(c.Fields)
+		if err != nil {
+			return s, err
+		}
+		s.Children = append(s.Children, request.Child{ID: c.ID, Collection: c.Collection, Version: c.Version, Deleted: c.Deleted, Fields: fields, File: c.File})
 	}
 	var err error
 	s.Fields, err = fieldsIn(w.Fields)

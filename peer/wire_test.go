@@ -29,6 +29,10 @@ func fill(v reflect.Value, n *int) {
 	case *request.Version:
 		*x = request.Version{Epoch: request.Epoch{Num: uint64(*n), Site: "oslo"}, Seq: uint64(*n)}
 		return
+	case *request.Child: // its local id is nobody else's business
+		*x = request.Child{ID: request.NewID(time.Unix(int64(*n), 0)), Collection: "comments", Version: request.First("oslo"), Deleted: true,
+			Fields: request.Fields{{Name: "f", Value: json.RawMessage("1.10")}}, File: &request.File{Name: "a", Type: "b/c", Size: 3, SHA256: "d"}}
+		return
 	case *request.Epoch:
 		*x = request.Epoch{Num: uint64(*n), Site: "oslo"}
 		return

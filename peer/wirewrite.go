@@ -32,6 +32,8 @@ type writeWire struct {
 	Queued bool            `json:"queued,omitzero"`
 	Pre    jsontext.Value  `json:"pre,omitzero"`
 	Base   request.Version `json:"base,omitzero"`
+	// Child is the child that is written.
+	Child *request.ChildWrite `json:"child,omitzero"`
 }
 
 // writeOut is w as self sends it: with self as the last site passed.
@@ -47,7 +49,7 @@ func writeOut(w request.Write, self request.Site) writeWire {
 	return writeWire{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: fieldsOut(w.Fields), Key: w.Key,
 		Digest: w.Digest, IfMatch: w.IfMatch, Entry: entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
-		EpochSeen: w.EpochSeen, Via: via, Queued: w.Queued, Pre: fieldsOut(w.Pre), Base: w.Base,
+		EpochSeen: w.EpochSeen, Via: via, Queued: w.Queued, Pre: fieldsOut(w.Pre), Base: w.Base, Child: w.Child,
 	}
 }
 
@@ -57,7 +59,7 @@ func (w *writeWire) in() (request.Write, error) {
 	return request.Write{
 		Op: w.Op, Kind: w.Kind, Collection: w.Collection, Request: w.Request, Local: w.Local, Fields: f, Key: w.Key, Digest: w.Digest,
 		IfMatch: w.IfMatch, Entry: w.Entry, EnteredBy: w.EnteredBy, Routes: w.Routes, Owe: w.Owe, Again: w.Again,
-		EpochSeen: w.EpochSeen, Via: w.Via, Queued: w.Queued, Pre: pre, Base: w.Base,
+		EpochSeen: w.EpochSeen, Via: w.Via, Queued: w.Queued, Pre: pre, Base: w.Base, Child: w.Child,
 	}, errors.Join(err, bad)
 }
 
@@ -78,6 +80,10 @@ func checkWrite(w request.Write, from, self request.Site) error {
 		return invalid("kind of write %q", w.Kind)
 	}
 	switch {
+	case w.Child != nil && (w.Child.Collection == "" || w.Child.Kind != w.Kind || w.Request == ""):
+		return invalid("a write of a child needs its request, its collection and what is done to it")
+	case w.Child != nil && w.Queued:
+		return invalid("a queued write of a child")
 	case w.Queued && w.Kind == request.Create:
 		return invalid("a queued create")
 	case !w.Queued && (w.Pre != nil || !w.Base.IsZero()):

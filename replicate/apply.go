@@ -23,6 +23,8 @@ type taken struct {
 	ans  *request.Answer
 	kind request.Kind // what ans answers
 	ack  peer.Ack
+	// again says that the record exists now and that the rest is to be brought to it in another round.
+	again bool
 }
 
 // matches reports whether the answer of the upstream can be given to a client who asked for kind.
@@ -72,7 +74,7 @@ func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s reques
 		return g.record(ctx, rec, s, Landed{Local: cmp.Or(e.Apart, e.Local), Fields: s.Fields, Now: g.now()}) // one is enough
 	case (s.Deleted || s.Terms.Mode == request.Remove) && e.Local == "", s.Deleted && s.Keep:
 		return g.record(ctx, rec, s, Landed{Now: g.now()}) // there is nothing (more) to delete
-	case g.asItIs(c, e, s):
+	case g.asItIs(c, e, s) && !g.childrenBehind(e, c, s):
 		return g.record(ctx, rec, s, Landed{Local: e.Local, Fields: s.Fields, ETag: e.ETag, Now: g.now()})
 	}
 	return g.write(ctx, rec, c, s, nil)
@@ -192,6 +194,12 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil {
 		return taken{rec: rec, ack: failedBefore(s, err)}
 	}
+	if ack := g.childrenWait(rec.Entry, c, s); ack != nil {
+		return taken{rec: rec, ack: *ack}
+	}
+	if h == nil && g.asItIs(c, rec.Entry, s) { // only its children are behind
+		return g.writeChildren(ctx, rec, c, s)
+	}
 	o := g.bringing(rec.Entry, c, s)
 	call, err := g.made(ctx, c, o)
 	vanished := request.KindOf(err) == request.NotFound && err != nil
@@ -227,7 +235,10 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	}
 	switch verdict {
 	case profile.Accepted:
-		return g.applied(dctx, out, c, s)
+		if out = g.applied(dctx, out, c, s); out.again {
+			return g.write(ctx, out.rec, c, s, h)
+		}
+		return out
 	case profile.Gone:
 		if kind == request.Delete {
 			return g.applied(dctx, out, c, s)
@@ -285,15 +296,21 @@ func kindOf(v profile.Verb) request.Kind {
 // applied records a copy that is now what the snapshot says.
 func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, s request.Snapshot) taken {
 	rec := out.rec
-	landed := Landed{Local: rec.Entry.Local, Fields: s.Fields, Status: out.ans.Status, Now: g.now()}
+	landed := Landed{Local: rec.Entry.Local, Fields: s.Fields, Now: g.now()}
+	if out.ans != nil {
+		landed.Status = out.ans.Status
+	}
 	if out.kind == request.Create {
 		made, err := c.Created(*out.ans)
 		if err != nil || !g.plausible(ctx, rec.Entry, c, made.Local) {
 			return g.searched(ctx, out, c, s)
 		}
 		landed.Local = made.Local
+		if g.childrenBehind(rec.Entry, c, s) {
+			return g.halfway(ctx, out, s, made.Local)
+		}
 	}
-	if c.ReadBack() && out.kind != request.Delete {
+	if c.ReadBack() && out.ans != nil && out.kind != request.Delete {
 		if lost := g.ignored(ctx, c, landed.Local, s.Fields); len(lost) > 0 {
 			var err error
 			if out.kind == request.Create && rec.Entry.Role == request.Elect {
@@ -309,6 +326,10 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 			}
 			return out
 		}
+	}
+	rec, ack := g.bringChildren(ctx, rec, c, s)
+	if ack != nil {
+		return g.childFailed(ctx, rec, out, s, *ack)
 	}
 	after, err := g.step(ctx, rec, landed)
 	if err != nil {

@@ -79,6 +79,9 @@ func (g *Engine) accepted(ctx context.Context, rec store.Record, c *profile.Coll
 		// Done upstream and not recorded: the intent is durable, the sweep will find it.
 		return g.doubtful(dctx, rec, "the write was made but could not be recorded yet")
 	}
+	if in.Kind != request.Delete {
+		after = g.gatherAfter(dctx, after, c)
+	}
 	return request.Result{Answer: &ans, Entry: after.Entry, Copies: after.Holders, Version: in.Version}, nil
 }
 
@@ -206,6 +209,14 @@ func made(e request.Entry, in *request.Intent) bool {
 
 // found answers a write that turned out to be made, with the record as it is now.
 func (g *Engine) found(ctx context.Context, rec store.Record, c *profile.Collection, in *request.Intent) (request.Result, error) {
+	if in.Child != nil {
+		f, err := g.family(in.Child.Collection)
+		if err != nil {
+			return request.Result{}, err
+		}
+		ans, err := g.shapeChild(ctx, f, rec.Entry, *in.Child)
+		return request.Result{Answer: &ans, Entry: rec.Entry, Copies: rec.Holders, Version: in.Version, Op: in.Op}, err
+	}
 	res, err := g.replayOp(ctx, rec, c, request.Op{ID: in.Op, Kind: in.Kind, Version: in.Version})
 	res.Replayed = false
 	return res, err

@@ -30,7 +30,7 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	if err != nil {
 		return peer.Reply{}, err
 	}
-	if w.Kind != request.Create {
+	if w.Kind != request.Create || w.Child != nil {
 		res, err := g.changeForPeer(ctx, c, w)
 		return g.reply(from, res), err
 	}
@@ -64,7 +64,14 @@ func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w req
 	defer leave()
 	switch rec.Entry.Role {
 	case request.Owner:
-		if w.Queued {
+		switch {
+		case w.Child != nil:
+			f, err := g.family(w.Child.Collection)
+			if err != nil {
+				return request.Result{}, err
+			}
+			return g.ownChild(ctx, rec, f, w)
+		case w.Queued:
 			return g.ownQueued(ctx, rec, c, w)
 		}
 		return g.own(ctx, rec, c, w)

@@ -257,7 +257,7 @@ func lost(e request.Entry, s request.Snapshot, site request.Site, now time.Time)
 		c = request.ConflictRecord{ID: "force-" + f.Epoch.String() + "-" + e.Version.Mark(), Kind: "force", Site: site, At: now,
 			Base: f.Base, Mine: e.Version, Theirs: s.Version,
 			Decision: "the request was reclaimed by " + string(f.Epoch.Site) + "; the values of the reign that is higher now were kept"}
-		c.Fields = choices(e.Fields, s.Fields)
+		c.Fields = append(choices(e.Fields, s.Fields), orphans(e, s)...)
 		return c, len(c.Fields) > 0 || s.Deleted
 	}
 	return c, false

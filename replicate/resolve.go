@@ -66,6 +66,8 @@ func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collecti
 	}
 	quiet := !told && g.now().After(g.quietAt(rec.Entry.Intent))
 	switch in := rec.Entry.Intent; {
+	case in.Child != nil:
+		return g.lookForChild(ctx, rec, quiet)
 	case in.Kind == request.Create, in.Kind == request.Apply && rec.Entry.Local == "" && !in.Snapshot.Deleted:
 		return g.lookForCreated(ctx, rec, c, quiet, told)
 	case in.Accept != nil:
@@ -120,6 +122,9 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 	}
 	if e.Intent.Kind == request.Apply {
 		fields = e.Intent.Fields
+		if g.childrenBehind(e, c, *e.Intent.Snapshot) {
+			return g.step(ctx, rec, Named{Local: hit.Local, Now: g.now()}) // the next round brings them
+		}
 	}
 	after, err := g.step(ctx, rec, Landed{Local: hit.Local, Fields: fields, Status: c.Success(profile.Create), Now: g.now()})
 	if err == nil && len(hits) > 1 {
@@ -185,6 +190,11 @@ func (g *Engine) lookForTaken(ctx context.Context, rec store.Record, c *profile.
 	m, ok := c.Stamp(record)
 	stamped := ok && m.Version == e.Intent.Version
 	switch {
+	case g.childrenBehind(e, c, *e.Intent.Snapshot):
+		if !quiet {
+			return rec, nil
+		}
+		return g.step(ctx, rec, Failed{Now: g.now()})
 	case stamped, quiet && len(profile.Diff(c.Expect(e.Intent.Fields), got)) == 0:
 		return g.step(ctx, rec, Landed{Local: e.Local, Fields: e.Intent.Fields, ETag: etag, Status: c.Success(profile.Update), Now: g.now()})
 	case quiet:

@@ -21,6 +21,8 @@ type Landed struct {
 	Local  string
 	Fields request.Fields // the canonical fields of the record as the upstream now has it
 	ETag   string
+	// Child is, for a write of a child, the child as the upstream now has it; Fields are not looked at then.
+	Child  *request.Child
 	Status int
 	// Outcome is how the write itself ended, Done when empty; NotDone when what landed is somebody else's change.
 	Outcome request.Outcome
@@ -54,6 +56,16 @@ type Named struct {
 // Quieted: the time in which overtaken applies could land is over and the record was found, or made, right.
 type Quieted struct{ Now time.Time }
 
+// Joined: a copy has a child, or no longer has it, while the apply that brings it goes on.
+type Joined struct{ Child request.Child }
+
+// Gathered: the owner's upstream has other children than were recorded: they were made there, or changed, without a call that tells.
+type Gathered struct {
+	Children []request.Child
+	Owe      []request.Debt
+	Now      time.Time
+}
+
 // Taken: a process takes an intent up to resolve it, never to simply write: its own when the connection died (Sent is then when),
 // or that of a process that is gone.
 type Taken struct {
@@ -70,6 +82,8 @@ func (Overtaken) event() {}
 func (Quieted) event()   {}
 func (Taken) event()     {}
 func (Named) event()     {}
+func (Joined) event()    {}
+func (Gathered) event()  {}
 
 // opsKept is how many outcomes an entry remembers (protocol 1.1).
 const opsKept = 64
@@ -90,6 +104,14 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 		return overtake(e, ev)
 	case Named:
 		return name(e, ev)
+	case Joined:
+		if e.Intent == nil || e.Intent.Snapshot == nil {
+			return store.Tx{}, fmt.Errorf("%s: no copy is being made", e.ID)
+		}
+		e.Children = request.Joined(e.Children, ev.Child)
+		return store.Tx{Entry: e}, nil
+	case Gathered:
+		return gather(e, ev)
 	case Quieted:
 		e.Suspect = nil
 		return store.Tx{Entry: e, Now: ev.Now}, nil
@@ -181,6 +203,15 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		tx.Owe = in.Owe
 	case in.Kind == request.Apply:
 		e.Role, e.Local, e.Fields = request.Copy, ev.Local, ev.Fields
+	case in.Child != nil:
+		if ev.Child == nil {
+			return store.Tx{}, fmt.Errorf("%s: a child was written, and which is not said", e.ID)
+		}
+		kid := *ev.Child
+		if kid.Version = in.Version; kid.Deleted {
+			kid.Local, kid.Fields, kid.File = "", nil, nil
+		}
+		e.Children = request.Joined(e.Children, kid)
 	default:
 		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
 	}
@@ -188,6 +219,7 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, histories(e.Forces, s.Forces)
 		e.Locals = s.Locals
 		e.Holders = s.Holders
+		e.Children = inherited(e, s.Children)
 		if in.Accept == nil {
 			e.Terms = s.Terms
 		}
@@ -224,6 +256,40 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 	}
 	tx.Entry = e
 	return tx, nil
+}
+
+// inherited are the children of a snapshot with what this site knows of them. One that has no record of its parent has none.
+func inherited(e request.Entry, children []request.Child) []request.Child {
+	if e.Local == "" || len(children) == 0 {
+		return nil
+	}
+	out := slices.Clone(children)
+	for i := range out {
+		mine, ok := e.Child(out[i].ID)
+		if !ok {
+			continue
+		}
+		if out[i].Local = mine.Local; out[i].Fields == nil && !out[i].Deleted {
+			out[i].Fields, out[i].File = mine.Fields, mine.File
+		}
+	}
+	return out
+}
+
+// gather makes other children of the owner's record a version.
+func gather(e request.Entry, ev Gathered) (store.Tx, error) {
+	if e.Role != request.Owner || e.Intent != nil {
+		return store.Tx{}, fmt.Errorf("%s: a %s gathers nothing", e.ID, e.Role)
+	}
+	e.Version, e.Updated = e.Version.Next(), ev.Now
+	e.Children = slices.Clone(ev.Children)
+	for i := range e.Children {
+		if e.Children[i].Version.IsZero() {
+			e.Children[i].Version = e.Version
+		}
+	}
+	e.Holders = holding(e.Holders, ev.Owe)
+	return store.Tx{Entry: e, Owe: ev.Owe, Now: ev.Now}, nil
 }
 
 // accept makes this site the owner (B3).
@@ -266,6 +332,10 @@ func fail(e request.Entry, ev Failed) (store.Tx, error) {
 	if ev.Vanished && e.Local != "" {
 		tx.Unlink = []store.Link{{Site: selfOf(e.Intent, e), Local: e.Local}}
 		e.Local = ""
+		e.Children = slices.Clone(e.Children)
+		for i := range e.Children { // they went with it
+			e.Children[i].Local, e.Children[i].Version = "", request.Version{}
+		}
 	}
 	tx.Forget = e.Version.IsZero() && e.Local == "" && e.Fence == (request.Epoch{})
 	e.Intent, e.Doubt = nil, nil

@@ -132,6 +132,9 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		shots[i] = d.Entry.Snapshot()
 		shots[i].Terms = d.Terms
 		shots[i].Ops = since(d.Entry.Ops, d.Acked)
+		if d.Attempts == 0 {
+			shots[i].Children = trimmed(shots[i].Children, d.Acked)
+		}
 		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.OnDelete) == "keep"
 	}
 	settle := newSettler(g, w.site)

@@ -35,6 +35,9 @@ func (g *Engine) run(ctx context.Context, w request.Write) (request.Result, erro
 	if err != nil {
 		return request.Result{}, err
 	}
+	if w.Child != nil {
+		return g.runChild(ctx, w)
+	}
 	if w.Kind == request.Create {
 		return g.create(ctx, c, w)
 	}
@@ -74,7 +77,10 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 		return g.replayKey(ctx, k)
 	}
 	w.Op, w.Again = k.Op, !fresh
-	if w.Kind == request.Create {
+	switch {
+	case w.Child != nil && w.Kind == request.Create:
+		w.Child.ID = k.Request
+	case w.Kind == request.Create:
 		w.Request = k.Request
 	}
 	res, err := g.run(ctx, w)
@@ -271,11 +277,7 @@ func retarget(c *profile.Collection, w request.Write, local string) (*request.Ca
 		return w.Call, nil
 	}
 	call := *w.Call
-	path, _, _ := strings.Cut(c.Target(verb(w.Kind), local), "?")
-	if _, query, ok := strings.Cut(call.Target, "?"); ok {
-		path += "?" + query
-	}
-	call.Target = path
+	call.Target = moved(call.Target, c.Target(verb(w.Kind), local))
 	return &call, nil
 }
 

@@ -33,6 +33,8 @@ type Write struct {
 	Local string
 	// Fields are what is written, canonical. On Replace they are the whole record.
 	Fields Fields
+	// Child is the child of the request that is written, nil when it is the request itself. Kind and Fields are then the child's.
+	Child *ChildWrite
 	// Call is the client's own call as it goes to its own site's upstream; nil for a write that came from a peer.
 	Call *Call
 	// Key is the hash of the client's scoped Idempotency-Key, or ""; Digest that of the call.

@@ -62,6 +62,7 @@ type Snapshot struct {
 	Forces     []Force         `json:"forces,omitempty"`
 	Terms      Terms           `json:"terms,omitzero"`
 	Fields     Fields          `json:"fields,omitempty"`
+	Children   []Child         `json:"children,omitempty"`
 	At         time.Time       `json:"at"`
 }
 
@@ -77,5 +78,6 @@ func (e *Entry) Snapshot() Snapshot {
 	return Snapshot{
 		ID: e.ID, Collection: e.Collection, Version: e.Version, Deleted: e.Role == Tombstone, Owner: e.Owner,
 		Origin: e.Origin, EnteredBy: e.EnteredBy, Locals: locals, Ops: e.Ops, Former: e.Former, Forces: e.Forces, Holders: e.Holders, Fields: e.Fields, At: e.Updated,
+		Children: published(e.Children),
 	}
 }

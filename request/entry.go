@@ -37,6 +37,8 @@ type Entry struct {
 	// Fields are the canonical fields at Version.
 	Fields Fields `json:"-"`
 	ETag   string `json:"etag,omitempty"`
+	// Children are the records of child collections that belong to the request, in the order in which they came.
+	Children []Child `json:"children,omitempty"`
 	// Plan is the hand-over that this owner wants.
 	Plan *Plan `json:"plan,omitempty"`
 	// Terms are how this site holds its copy.
@@ -93,6 +95,8 @@ type Intent struct {
 	Version Version `json:"version"`
 	// Fields are the fields written, canonical; on Apply the whole state.
 	Fields Fields `json:"fields,omitempty"`
+	// Child is the child that is written, for a write that changes not the request itself; Fields are then the child's.
+	Child *ChildWrite `json:"child,omitempty"`
 	// Pre are the fields as they were, for the resolver.
 	Pre Fields `json:"pre,omitempty"`
 	// Removed are fields that the write takes away.

@@ -122,9 +122,14 @@ func cutSets(b []byte) (raw [][]byte, rest []byte, err error) {
 func apart(e *request.Entry) request.Entry {
 	bare := *e
 	bare.Queue = slices.Clone(e.Queue)
+	bare.Children = slices.Clone(e.Children)
 	if bare.Intent = copyOf(e.Intent); bare.Intent != nil {
-		bare.Intent.Snapshot = copyOf(e.Intent.Snapshot)
-		bare.Intent.Accept = copyOf(e.Intent.Accept)
+		if bare.Intent.Snapshot = copyOf(e.Intent.Snapshot); bare.Intent.Snapshot != nil {
+			bare.Intent.Snapshot.Children = slices.Clone(e.Intent.Snapshot.Children)
+		}
+		if bare.Intent.Accept = copyOf(e.Intent.Accept); bare.Intent.Accept != nil {
+			bare.Intent.Accept.Snapshot.Children = slices.Clone(e.Intent.Accept.Snapshot.Children)
+		}
 	}
 	return bare
 }
@@ -144,6 +149,18 @@ func fieldSets(e *request.Entry) []*request.Fields {
 	}
 	for i := range e.Queue {
 		sets = append(sets, &e.Queue[i].Fields, &e.Queue[i].Pre)
+	}
+	children := [][]request.Child{e.Children}
+	if in := e.Intent; in != nil && in.Snapshot != nil {
+		children = append(children, in.Snapshot.Children)
+	}
+	if in := e.Intent; in != nil && in.Accept != nil {
+		children = append(children, in.Accept.Snapshot.Children)
+	}
+	for _, list := range children {
+		for i := range list {
+			sets = append(sets, &list[i].Fields)
+		}
 	}
 	return sets
 }
@@ -173,6 +190,7 @@ func Clone(e request.Entry) request.Entry {
 	e.Routes = slices.Clone(e.Routes)
 	e.Forces = slices.Clone(e.Forces)
 	e.Queue = slices.Clone(e.Queue)
+	e.Children = cloneChildren(e.Children)
 	e.Conflicts = slices.Clone(e.Conflicts)
 	for i := range e.Conflicts {
 		e.Conflicts[i].Fields = slices.Clone(e.Conflicts[i].Fields)
@@ -197,6 +215,9 @@ func cloneIntent(p *request.Intent) *request.Intent {
 	in.Removed = slices.Clone(in.Removed)
 	in.Owe = slices.Clone(in.Owe)
 	in.Plan = clonePlan(in.Plan)
+	if in.Child = copyOf(in.Child); in.Child != nil {
+		in.Child.File = copyOf(in.Child.File)
+	}
 	if in.Snapshot = copyOf(in.Snapshot); in.Snapshot != nil {
 		ownSnapshot(in.Snapshot)
 	}
@@ -224,6 +245,15 @@ func ownSnapshot(s *request.Snapshot) {
 	s.Ops = slices.Clone(s.Ops)
 	s.Former = slices.Clone(s.Former)
 	s.Forces = slices.Clone(s.Forces)
+	s.Children = cloneChildren(s.Children)
+}
+
+func cloneChildren(list []request.Child) []request.Child {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].File = copyOf(out[i].File)
+	}
+	return out
 }
 
 func copyOf[T any](p *T) *T {

@@ -1,0 +1,434 @@
+package replicate
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// This file brings the children of a copy to what a snapshot says, and finds those that came to be without a call that tells.
+
+// kid is a child as this site's API lists it.
+type kid struct {
+	Local  string
+	Record []byte
+	Fields request.Fields
+	// ID is the child that the record names, where the profile has a place for that.
+	ID request.ID
+}
+
+// pagesMost bounds a walk through the children of one request.
+const pagesMost = 1000
+
+// kids lists the children of one parent.
+func (g *Engine) kids(ctx context.Context, cc *profile.Collection) ([]kid, error) {
+	walk := cc.List(time.Time{})
+	var out []kid
+	for range pagesMost {
+		call, ok := walk.Call()
+		if !ok {
+			return out, nil
+		}
+		ans, err := g.Upstream.Do(ctx, call, true)
+		if err == nil && cc.Judge(profile.List, ans) != profile.Accepted {
+			err = &request.Error{Op: "replicate.kids", Kind: request.Unavailable, Detail: said(g.Self, ans)}
+		}
+		var page []profile.Listed
+		if err == nil {
+			page, err = walk.Take(ans)
+		}
+		if err != nil {
+			return nil, &request.Error{Op: "replicate.kids", Kind: request.Unavailable, Err: err, Retry: time.Second,
+				Detail: "listing " + cc.Name()}
+		}
+		for _, l := range page {
+			k, ok, err := g.kidOf(ctx, cc, l)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, k)
+			}
+		}
+	}
+	return nil, &request.Error{Op: "replicate.kids", Kind: request.Unavailable, Detail: "the list of " + cc.Name() + " does not end"}
+}
+
+// kidOf is an item of a list; ok is false for one that is gone, or no record of this kind.
+func (g *Engine) kidOf(ctx context.Context, cc *profile.Collection, l profile.Listed) (k kid, ok bool, err error) {
+	if l.Record == nil {
+		l.Record, _, err = g.read(ctx, cc, l.Local)
+		if request.KindOf(err) == request.NotFound && err != nil {
+			return k, false, nil
+		}
+		if err != nil {
+			return k, false, err
+		}
+	}
+	if cc.Deleted(l.Record) {
+		return k, false, nil
+	}
+	fields, err := cc.FromRecord(l.Record)
+	if err != nil || !cc.Complete(fields) {
+		return k, false, nil // an entry of another kind in the same list
+	}
+	k = kid{Local: l.Local, Record: l.Record, Fields: fields}
+	if m, ok := cc.Stamp(l.Record); ok {
+		k.ID = m.Request
+	}
+	return k, true, nil
+}
+
+// matching finds the record of a child among those that no other child is known by: the one that carries its id or, where records
+// carry none, the first with its fields.
+func matching(cc *profile.Collection, kids []kid, e request.Entry, id request.ID, fields request.Fields) (kid, bool) {
+	want := cc.Expect(fields)
+	var found *kid
+	for i := range kids {
+		k := &kids[i]
+		if other, taken := e.ChildAt(cc.Name(), k.Local); taken && other.ID != id {
+			continue
+		}
+		if k.ID == id {
+			return *k, true
+		}
+		if k.ID == "" && found == nil && len(profile.Diff(want, k.Fields)) == 0 {
+			found = k
+		}
+	}
+	if found == nil {
+		return kid{}, false
+	}
+	return *found, true
+}
+
+// lookForChild finds out how the write of a child ended: the children of the request are few, so a look at all of them tells.
+func (g *Engine) lookForChild(ctx context.Context, rec store.Record, quiet bool) (store.Record, error) {
+	e := rec.Entry
+	in := e.Intent
+	f, err := g.family(in.Child.Collection)
+	if err != nil {
+		return rec, err
+	}
+	cc := f.children.Under(e.Local)
+	kids, err := g.kids(ctx, cc)
+	if err != nil {
+		if quiet && in.Child.Kind == request.Create && !canList(cc) {
+			return g.step(ctx, rec, Doubted{Reason: "the API cannot list " + cc.Name() + ", so nobody can tell whether one was made", Now: g.now()})
+		}
+		return rec, err
+	}
+	done := func(c request.Child) (store.Record, error) {
+		return g.step(ctx, rec, Landed{Local: e.Local, Child: &c, Status: cc.Success(verb(in.Child.Kind)), Now: g.now()})
+	}
+	c := request.Child{ID: in.Child.ID, Collection: in.Child.Collection, Local: in.Child.Local, File: in.Child.File}
+	i := slices.IndexFunc(kids, func(k kid) bool { return k.Local == in.Child.Local && k.Local != "" })
+	switch in.Child.Kind {
+	case request.Create:
+		if k, ok := matching(cc, kids, e, c.ID, in.Fields); ok {
+			c.Local, c.Fields = k.Local, k.Fields
+			return done(c)
+		}
+	case request.Delete:
+		if i < 0 {
+			c.Deleted = true
+			return done(c)
+		}
+	default:
+		if i >= 0 && len(profile.Diff(cc.Expect(in.Fields), kids[i].Fields)) == 0 {
+			if was, ok := e.Child(c.ID); ok {
+				c.File = was.File
+			}
+			c.Fields = kids[i].Fields
+			return done(c)
+		}
+	}
+	if quiet {
+		return g.step(ctx, rec, Failed{Now: g.now()})
+	}
+	return rec, nil
+}
+
+func canList(c *profile.Collection) bool { ok, _ := c.CanList(); return ok }
+
+// gather compares the children that the owner's record has with those recorded, and makes a version of what is different. It runs in
+// the request's lane, at its owner, while nothing is under way.
+func (g *Engine) gather(ctx context.Context, rec store.Record, parents *profile.Collection) (store.Record, error) {
+	e := rec.Entry
+	children, changed := e.Children, false
+	for _, c := range g.below(parents) {
+		cc := c.Under(e.Local)
+		if !canList(cc) {
+			continue
+		}
+		kids, err := g.kids(ctx, cc)
+		if err != nil {
+			return rec, err
+		}
+		for _, k := range kids {
+			was, known := e.ChildAt(c.Name(), k.Local)
+			if known && len(profile.Diff(was.Fields, k.Fields)) == 0 && len(profile.Diff(k.Fields, was.Fields)) == 0 {
+				continue
+			}
+			next := request.Child{ID: was.ID, Collection: c.Name(), Local: k.Local, Fields: k.Fields, File: was.File}
+			if !known {
+				next.ID = request.NewID(g.now())
+			}
+			if err := g.weigh(ctx, cc, &next, k.Record); err != nil {
+				return rec, err
+			}
+			children, changed = request.Joined(children, next), true
+		}
+		for _, was := range e.Children {
+			if was.Collection == c.Name() && !was.Deleted && was.Local != "" && !slices.ContainsFunc(kids, func(k kid) bool { return k.Local == was.Local }) {
+				children, changed = request.Joined(children, request.Child{ID: was.ID, Collection: was.Collection, Deleted: true}), true
+			}
+		}
+	}
+	if !changed {
+		return rec, nil
+	}
+	return g.step(ctx, rec, Gathered{Children: children, Owe: g.behind(rec.Holders, nil, true), Now: g.now()})
+}
+
+// gatherAfter looks for children that rode in a client's write of the request.
+func (g *Engine) gatherAfter(ctx context.Context, rec store.Record, parents *profile.Collection) store.Record {
+	if !slices.ContainsFunc(g.below(parents), (*profile.Collection).Rides) {
+		return rec
+	}
+	after, err := g.gather(ctx, rec, parents)
+	if err != nil {
+		g.Log.Warn("looking for what came with a write", logRequest(rec.Entry)...)
+		return rec
+	}
+	return after
+}
+
+// behindIn lists the children of a snapshot that this copy does not have as they are. lacking is one of which the snapshot brings
+// only the name, and that is not here.
+func (g *Engine) behindIn(e request.Entry, parents *profile.Collection, s request.Snapshot) (out []request.Child, lacking bool) {
+	if s.Deleted || s.Terms.Mode == request.Remove {
+		return nil, false
+	}
+	held := make(map[string]bool)
+	for _, c := range g.below(parents) {
+		held[c.Name()] = true
+	}
+	for _, c := range s.Children {
+		if !held[c.Collection] {
+			continue
+		}
+		mine, ok := e.Child(c.ID)
+		switch {
+		case c.Deleted && (!ok || mine.Local == ""):
+		case ok && mine.Version == c.Version && (mine.Local != "" || c.Deleted):
+		case c.Fields == nil && !c.Deleted:
+			lacking = true
+		default:
+			out = append(out, c)
+		}
+	}
+	return out, lacking
+}
+
+// childrenBehind reports whether the children of a copy are not those of a snapshot.
+func (g *Engine) childrenBehind(e request.Entry, parents *profile.Collection, s request.Snapshot) bool {
+	todo, lacking := g.behindIn(e, parents, s)
+	return lacking || len(todo) > 0
+}
+
+// childrenWait says why the children of a snapshot cannot be brought now, before anything is done.
+func (g *Engine) childrenWait(e request.Entry, parents *profile.Collection, s request.Snapshot) *peer.Ack {
+	todo, lacking := g.behindIn(e, parents, s)
+	var a peer.Ack
+	switch {
+	case lacking:
+		a = retry(s, "this site lacks a record of a child collection of which it was only told the name")
+	case len(todo) > 0 && len(e.Suspect) > 0: // one that was made then could be made again
+		a = retry(s, "an earlier write may still land")
+	default:
+		return nil
+	}
+	return &a
+}
+
+// writeChildren brings the children of a copy whose own record is as it should be.
+func (g *Engine) writeChildren(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) taken {
+	rec, err := g.begin(ctx, rec, applying(rec, s))
+	if err != nil {
+		return taken{rec: rec, ack: retry(s, err.Error())}
+	}
+	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	defer cancel()
+	return g.applied(dctx, taken{rec: rec, kind: request.Update}, c, s)
+}
+
+// halfway records that a record exists whose children are still to be made: they belong under its id, which must not be forgotten.
+func (g *Engine) halfway(ctx context.Context, out taken, s request.Snapshot, local string) taken {
+	after, err := g.step(ctx, out.rec, Named{Local: local, Now: g.now()})
+	if err != nil {
+		out.ack = retry(s, err.Error())
+		return out
+	}
+	out.rec, out.again = after, true
+	return out
+}
+
+// childFailed ends an apply of which a child could not be brought. While the end of that child's call is not known the intent stays.
+func (g *Engine) childFailed(ctx context.Context, rec store.Record, out taken, s request.Snapshot, ack peer.Ack) taken {
+	out.rec, out.ack = rec, ack
+	var err error
+	if in := rec.Entry.Intent; ack.State == peer.Retry {
+		out.rec, err = g.step(ctx, rec, Taken{Replica: in.Replica, Lease: in.Lease, Sent: g.now()})
+	} else {
+		out.rec, err = g.step(ctx, rec, Failed{Now: g.now()})
+	}
+	if err != nil {
+		out.ack = retry(s, err.Error())
+	}
+	return out
+}
+
+// bringChildren makes the children of a copy what a snapshot says, in their order. Each that is made is recorded at once, so that a
+// death in between makes none twice; one whose making was not answered is looked for among all before it is made again.
+func (g *Engine) bringChildren(ctx context.Context, rec store.Record, parents *profile.Collection, s request.Snapshot) (store.Record, *peer.Ack) {
+	todo, _ := g.behindIn(rec.Entry, parents, s)
+	lists := make(map[string][]kid)
+	for _, c := range todo {
+		cc := g.Profile.Collections[c.Collection].Under(rec.Entry.Local)
+		after, ack := g.bringChild(ctx, rec, cc, s, c, lists)
+		if rec = after; ack != nil {
+			return rec, ack
+		}
+	}
+	return rec, nil
+}
+
+// bringChild makes one child of a copy what it is at its owner.
+func (g *Engine) bringChild(ctx context.Context, rec store.Record, cc *profile.Collection, s request.Snapshot, c request.Child, lists map[string][]kid) (store.Record, *peer.Ack) {
+	fail := func(a peer.Ack) (store.Record, *peer.Ack) { return rec, &a }
+	mine, _ := rec.Entry.Child(c.ID)
+	cw := request.ChildWrite{ID: c.ID, Collection: c.Collection, Kind: request.Update, Local: mine.Local, File: c.File}
+	switch {
+	case c.Deleted:
+		cw.Kind = request.Delete
+	case mine.Local == "":
+		cw.Kind = request.Create
+		kids, listed := lists[c.Collection]
+		if !listed && canList(cc) {
+			var err error
+			if kids, err = g.kids(ctx, cc); err != nil {
+				return fail(unavailable(s, err.Error()))
+			}
+			lists[c.Collection] = kids
+		}
+		if k, ok := matching(cc, kids, rec.Entry, c.ID, c.Fields); ok {
+			return g.joined(ctx, rec, s, c, k.Local)
+		}
+	case !cc.Can(profile.Update): // it is what it was when it was made
+		return g.joined(ctx, rec, s, c, mine.Local)
+	}
+	o := childCall(cc, cw, c.Fields, profile.Marks{Request: c.ID, Version: c.Version, Owner: s.Owner, State: string(request.Copy)})
+	ans, verdict, err := g.tell(ctx, cc, o, rec.Entry, c)
+	switch {
+	case err != nil && (request.KindOf(err) == request.NotSent || request.KindOf(err) == request.Unavailable):
+		return fail(unavailable(s, err.Error()))
+	case err != nil && request.KindOf(err) == request.Doubtful:
+		return fail(retry(s, cc.Name()+": "+err.Error()))
+	case err != nil:
+		return fail(parked(s, cc.Name()+": "+err.Error()))
+	case verdict == profile.Gone && cw.Kind == request.Delete, verdict == profile.Accepted && cw.Kind != request.Create:
+		return g.joined(ctx, rec, s, c, mine.Local)
+	case verdict == profile.Gone && cw.Kind == request.Update: // it vanished, and is made again
+		gone := mine
+		gone.Local, gone.Version = "", request.Version{}
+		after, err := g.step(ctx, rec, Joined{gone})
+		if err != nil {
+			return fail(retry(s, err.Error()))
+		}
+		return g.bringChild(ctx, after, cc, s, c, lists)
+	case verdict == profile.Accepted:
+		return g.madeChild(ctx, rec, cc, s, c, ans)
+	case verdict == profile.Refused:
+		return fail(parked(s, cc.Name()+": "+said(g.Self, ans)))
+	case verdict == profile.Doubtful:
+		return fail(retry(s, cc.Name()+": "+said(g.Self, ans)))
+	}
+	return fail(unavailable(s, cc.Name()+": "+said(g.Self, ans)))
+}
+
+// tell makes the call that writes a child of a copy.
+func (g *Engine) tell(ctx context.Context, cc *profile.Collection, o ownCall, e request.Entry, c request.Child) (request.Answer, profile.Verdict, error) {
+	if o.verb == profile.Create && c.File != nil {
+		return g.upload(ctx, cc, e, c)
+	}
+	call, err := g.made(ctx, cc, o)
+	if request.KindOf(err) == request.NotFound && err != nil {
+		return request.Answer{Status: http.StatusNotFound}, profile.Gone, nil
+	}
+	if err != nil {
+		return request.Answer{}, "", err
+	}
+	ans, err := g.send(context.WithoutCancel(ctx), cc, call, o)
+	if err != nil {
+		return ans, "", err
+	}
+	return ans, cc.Judge(o.verb, ans), nil
+}
+
+// madeChild records a child that a copy's API has made.
+func (g *Engine) madeChild(ctx context.Context, rec store.Record, cc *profile.Collection, s request.Snapshot, c request.Child, ans request.Answer) (store.Record, *peer.Ack) {
+	local := ""
+	if made, err := cc.Created(ans); err == nil {
+		local = made.Local
+	} else if kids, err := g.kids(ctx, cc); err == nil {
+		if k, ok := matching(cc, kids, rec.Entry, c.ID, c.Fields); ok {
+			local = k.Local
+		}
+	}
+	if other, taken := rec.Entry.ChildAt(c.Collection, local); local == "" || taken && other.ID != c.ID {
+		a := retry(s, "the API made a record of "+cc.Name()+" and does not show which")
+		return rec, &a
+	}
+	return g.joined(ctx, rec, s, c, local)
+}
+
+// joined records how a child is at this site now.
+func (g *Engine) joined(ctx context.Context, rec store.Record, s request.Snapshot, c request.Child, local string) (store.Record, *peer.Ack) {
+	if c.Local = local; c.Deleted {
+		c.Local, c.Fields, c.File = "", nil, nil
+	}
+	after, err := g.step(ctx, rec, Joined{c})
+	if err != nil {
+		a := retry(s, err.Error())
+		return rec, &a
+	}
+	return after, nil
+}
+
+// trimmed are children of which a holder that confirmed a version is told only the names.
+func trimmed(children []request.Child, acked request.Version) []request.Child {
+	for i := range children {
+		if !children[i].Version.After(acked) {
+			children[i].Fields = nil
+		}
+	}
+	return children
+}
+
+// orphans are, for a conflict record, the children that an entry has and a state of another lineage does not.
+func orphans(e request.Entry, s request.Snapshot) []request.FieldChoice {
+	var out []request.FieldChoice
+	for _, c := range e.Children {
+		if !c.Deleted && !slices.ContainsFunc(s.Children, func(x request.Child) bool { return x.ID == c.ID }) {
+			out = append(out, request.FieldChoice{Name: c.Collection + "/" + string(c.ID), Mine: string(c.Fields.AppendJSON(nil))})
+		}
+	}
+	return out
+}
