@@ -78,7 +78,11 @@ func (c *compiler) entry(out *Collection, key, entry string) pointer {
 // index makes the index of one side; places gives where a field is on this side and on the other.
 func (c *compiler) index(out *Collection, hidden []pointer, places func(*field) (here, there pointer)) index {
 	ix := make(index)
+	marks := out.marks()
 	for _, p := range hidden {
+		if n := slices.IndexFunc(p, isSelector); n >= 0 && slices.ContainsFunc(marks, p.equal) {
+			p = p[:n+1] // the element is only there for the mark
+		}
 		if t := ix.at(p[0]); len(p) == 1 {
 			t.hidden = true
 		} else {
@@ -95,7 +99,10 @@ func (c *compiler) index(out *Collection, hidden []pointer, places func(*field) 
 			elsewhere = append(elsewhere, other)
 		case p == nil:
 		default:
-			if slices.ContainsFunc(out.marks(), func(m pointer) bool { return m.under(p) || p.under(m) }) {
+			if isSelector(p[len(p)-1]) {
+				c.problem("a field is a member of the element that "+p.String()+" selects, not all of it", "as in "+p.String()+"/value", "fields", name, "at")
+			}
+			if slices.ContainsFunc(marks, func(m pointer) bool { return m.under(p) || p.under(m) }) {
 				c.problem("the field is where the gateway keeps its own marks", "", "fields", name)
 			}
 			t := ix.at(p[0])

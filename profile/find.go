@@ -103,7 +103,7 @@ func (c *Collection) keys(f request.Fields, fields []string) (out []key, ok bool
 			}
 			k.at = named.read
 		}
-		if isNull(k.value) {
+		if isNull(k.value) || k.at.selects() { // no search says which element of a list it means
 			return nil, false, nil
 		}
 		out = append(out, k)

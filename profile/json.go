@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,6 +22,12 @@ func valid(text []byte) bool { return jsontext.Value(text).IsValid() }
 func isObject(text []byte) bool {
 	i := skipSpace(text, 0)
 	return i < len(text) && text[i] == '{'
+}
+
+// isList reports whether valid text is a list.
+func isList(text []byte) bool {
+	i := skipSpace(text, 0)
+	return i < len(text) && text[i] == '['
 }
 
 // member is one member of an object: its name and where its name and value stand in the text.
@@ -75,11 +82,29 @@ func find(text []byte, name string) (found member, ok bool) {
 	return found, ok
 }
 
+// follow is where a step leads to from text: a member, or the element of a list that a selector picks.
+func follow(text []byte, step string) (found member, ok bool) {
+	s, selects := selectorOf(step)
+	if !selects {
+		return find(text, step)
+	}
+	if !isList(text) {
+		return member{}, false
+	}
+	members(text, func(m member) bool {
+		if s.matches(text[m.from:m.until]) {
+			found, ok = m, true
+		}
+		return !ok
+	})
+	return found, ok
+}
+
 // lookup is the value that p points to.
 func lookup(text []byte, p pointer) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
-	for _, name := range p {
-		m, ok := find(text, name)
+	for _, step := range p {
+		m, ok := follow(text, step)
 		if !ok {
 			return nil, false
 		}
@@ -88,21 +113,25 @@ func lookup(text []byte, p pointer) ([]byte, bool) {
 	return text, true
 }
 
-// splice returns a copy of text in which the value that p points to is value. Objects that are missing on the way are made.
-// The error says that something on the way is neither an object nor null.
+// splice returns a copy of text in which the value that p points to is value. Objects and elements of lists that are missing on the
+// way are made. The error says that something on the way is neither null nor what p needs there.
 func splice(text []byte, p pointer, value []byte) ([]byte, error) {
 	if len(p) == 0 {
 		return value, nil
 	}
-	m, ok := find(text, p[0])
-	if !ok {
+	if isNull(text) {
+		return nest(p, value), nil
+	}
+	m, ok := follow(text, p[0])
+	if s, selects := selectorOf(p[0]); !ok && selects {
+		if !isList(text) {
+			return nil, errShape
+		}
+		return add(text, s.element(text, p[1:], value)), nil
+	} else if !ok {
 		return insert(text, p[0], nest(p[1:], value))
 	}
-	inner := text[m.from:m.until]
-	if len(p) > 1 && string(inner) == "null" {
-		inner = []byte("{}")
-	}
-	inner, err := splice(inner, p[1:], value)
+	inner, err := splice(text[m.from:m.until], p[1:], value)
 	if err != nil {
 		return nil, err
 	}
@@ -121,44 +150,55 @@ func insert(text []byte, name string, value []byte) ([]byte, error) {
 	if !isObject(text) {
 		return nil, errShape
 	}
-	at, comma := skipSpace(text, 0)+1, false
+	return add(text, slices.Concat(appendQuoted(nil, name), []byte{':'}, value)), nil
+}
+
+// add puts a member, with its name, or an element behind the last one of the object or list in text.
+func add(text, what []byte) []byte {
+	at := skipSpace(text, 0) + 1
 	members(text, func(m member) bool {
-		at, comma = m.until, true
+		at = m.until
 		return true
 	})
-	out := make([]byte, 0, len(text)+len(name)+len(value)+8)
+	out := make([]byte, 0, len(text)+len(what)+1)
 	out = append(out, text[:at]...)
-	if comma {
+	if at > skipSpace(text, 0)+1 {
 		out = append(out, ',')
 	}
-	out = appendQuoted(out, name)
-	out = append(out, ':')
-	out = append(out, value...)
-	return append(out, text[at:]...), nil
+	out = append(out, what...)
+	return append(out, text[at:]...)
 }
 
-// nest is value within objects of the names of p.
+// nest is value within objects, and lists of one element, on the way of p.
 func nest(p pointer, value []byte) []byte {
-	for i := len(p) - 1; i >= 0; i-- {
-		out := appendQuoted([]byte{'{'}, p[i])
-		out = append(out, ':')
-		out = append(out, value...)
-		value = append(out, '}')
+	if len(p) == 0 {
+		return value
 	}
-	return value
+	if s, selects := selectorOf(p[0]); selects {
+		return slices.Concat([]byte{'['}, s.element(nil, p[1:], value), []byte{']'})
+	}
+	out := append(appendQuoted([]byte{'{'}, p[0]), ':')
+	out = append(out, nest(p[1:], value)...)
+	return append(out, '}')
 }
 
-// remove returns a copy of text without the member that p points to; text itself when there is none.
+// remove returns a copy of text without what p points to; text itself when there is nothing. An element of a list goes with the last
+// of its members but for the one that selects it.
 func remove(text []byte, p pointer) []byte {
 	if len(p) == 0 {
 		return text
 	}
-	m, ok := find(text, p[0])
+	m, ok := follow(text, p[0])
 	if !ok {
 		return text
 	}
 	if len(p) > 1 {
-		return replace(text, m.from, m.until, remove(text[m.from:m.until], p[1:]))
+		was := text[m.from:m.until]
+		rest := remove(was, p[1:])
+		s, selects := selectorOf(p[0])
+		if !selects || len(rest) == len(was) || !empty(remove(rest, s.by)) {
+			return replace(text, m.from, m.until, rest)
+		}
 	}
 	from, until := m.key, m.until
 	if next := skipSpace(text, until); next < len(text) && text[next] == ',' {

@@ -3,6 +3,7 @@ package profile
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
@@ -77,9 +78,9 @@ func (c *Collection) canonical(record []byte, ix index, place func(*field) point
 	return out
 }
 
-// empty reports whether an object has no members.
+// empty reports whether an object or a list has nothing in it.
 func empty(text []byte) bool {
-	none := isObject(text)
+	none := isObject(text) || isList(text)
 	members(text, func(member) bool { none = false; return false })
 	return none
 }
@@ -143,9 +144,6 @@ func (r *record) get(name string) (json.RawMessage, bool) { return request.Field
 func (r *record) set(p pointer, value json.RawMessage) error {
 	for i := range r.members {
 		if m := &r.members[i]; m.Name == p[0] {
-			if len(p) > 1 && isNull(m.Value) {
-				m.Value = json.RawMessage("{}")
-			}
 			v, err := splice(m.Value, p[1:], value)
 			if err != nil {
 				return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "there is no place for " + p.String() + " in the record"}
@@ -156,6 +154,17 @@ func (r *record) set(p pointer, value json.RawMessage) error {
 	}
 	r.members = append(r.members, request.Field{Name: p[0], Value: nest(p[1:], value)})
 	return nil
+}
+
+// begin takes the member at the top in which p lies from a record as it is, so that what else is in it is kept.
+func (r *record) begin(current []byte, p pointer) {
+	if _, begun := r.get(p[0]); begun || len(p) == 1 {
+		return
+	}
+	was, ok := lookup(current, p[:1])
+	if ok && (isObject(was) && !isSelector(p[1]) || isList(was) && isSelector(p[1])) && !empty(was) {
+		r.members = append(r.members, request.Field{Name: p[0], Value: slices.Clone(was)})
+	}
 }
 
 // body makes the members of a record out of canonical fields. current is the record that it replaces, nil when there is none or
@@ -177,10 +186,8 @@ func (c *Collection) body(current []byte, f request.Fields) (*record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, begun := r.get(named.write[0]); len(named.write) > 1 && !begun && current != nil {
-			if was, ok := lookup(current, named.write[:1]); ok && isObject(was) {
-				r.members = append(r.members, request.Field{Name: named.write[0], Value: slices.Clone(was)})
-			}
+		if current != nil {
+			r.begin(current, named.write)
 		}
 		if err := r.set(named.write, value); err != nil {
 			return nil, err
@@ -196,9 +203,19 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 			return nil, wrongField(name, "this site requires it")
 		}
 	}
+	if current != nil {
+		current = c.without(current, f)
+	}
 	r, err := c.body(current, f)
 	if err != nil {
 		return nil, err
+	}
+	if current != nil {
+		for _, name := range slices.Sorted(maps.Keys(c.named)) {
+			if named := c.named[name]; named.write != nil && !named.hidden {
+				r.begin(current, named.write)
+			}
+		}
 	}
 	for _, named := range c.fixed {
 		if err := r.set(named.write, named.fixed); err != nil {
@@ -206,4 +223,15 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 		}
 	}
 	return r, nil
+}
+
+// without is a record without the fields that are not in f: what replaces it must not take them over.
+func (c *Collection) without(current []byte, f request.Fields) []byte {
+	for name, named := range c.named {
+		if _, ok := f.Get(name); ok || named.write == nil || named.hidden {
+			continue
+		}
+		current = remove(current, named.write)
+	}
+	return current
 }

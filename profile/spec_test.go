@@ -91,7 +91,7 @@ func TestProblems(t *testing.T) {
 		"{path: /t, fields: {a: {in: x}}}":             "fields/a/in: an expression (in, out) is not supported yet",
 		"{path: /t, etag: {field: /v}}":                "etag: a version field of the API (etag: {field}) is not supported yet",
 		"{path: /t, parent: tickets}":                  "parent: a child collection is not supported yet",
-		"{path: /t, fields: {a: '/list[id=1]/value'}}": "fields/a/at: selecting in a list, as in /list[id=1]/value, is not supported yet",
+		"{path: /t, fields: {a: '/list[id=1]/id'}}":    "fields/a/at: what selects an element of a list cannot be",
 		"{}":                                    "path: the collection needs a path",
 		"{path: t}":                             "path: the path of a collection begins with /",
 		"{path: /t, read: {path: /t}}":          "read/path: the path of this call needs {id}",
