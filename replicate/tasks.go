@@ -2,7 +2,11 @@ package replicate
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
 )
 
 // What a gateway notices of changes behind its back, and does about them; for metrics.
@@ -29,9 +33,56 @@ func (g *Engine) notice(collection, what string) {
 // tasks are the long jobs of this process: seeding, verifying, watching.
 type tasks struct {
 	mu sync.Mutex
+	// list replaces the lists of collections, for tests.
+	list func(c *profile.Collection, since time.Time) pages
+
+	salt   string
+	seed   *seeder
+	wakeup chan struct{} // a wish to look at once
 }
 
 // runTasks runs them until ctx ends.
 func (g *Engine) runTasks(ctx context.Context) {
-	<-ctx.Done()
+	g.seedLoop(ctx)
+}
+
+func (t *tasks) lister() func(*profile.Collection, time.Time) pages {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.list
+}
+
+// wake has the loop of seedings look at once.
+func (t *tasks) wake() {
+	select {
+	case t.woken() <- struct{}{}:
+	default:
+	}
+}
+
+func (t *tasks) woken() chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.wakeup == nil {
+		t.wakeup = make(chan struct{}, 1)
+	}
+	return t.wakeup
+}
+
+func (t *tasks) seeding() *seeder {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seed
+}
+
+func (t *tasks) setSeeding(w *seeder) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.seed = w
+}
+
+// replicaOf is the gateway in the name of one of its processes (see me).
+func replicaOf(process string) string {
+	name, _, _ := strings.Cut(process, "/")
+	return name
 }

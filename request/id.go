@@ -13,12 +13,19 @@ const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 // NewID makes an ID from the time in milliseconds (48 bits) and 80 random bits.
 func NewID(now time.Time) ID {
+	var tail [10]byte
+	_, _ = rand.Read(tail[:]) // never fails: crypto/rand aborts the process instead
+	return MakeID(now, tail)
+}
+
+// MakeID makes the ID of a time and 80 bits of the caller's.
+func MakeID(at time.Time, tail [10]byte) ID {
 	var b [16]byte
-	ms := uint64(now.UnixMilli())
+	ms := uint64(at.UnixMilli())
 	for i := range 6 {
 		b[i] = byte(ms >> (40 - 8*i))
 	}
-	_, _ = rand.Read(b[6:]) // never fails: crypto/rand aborts the process instead
+	copy(b[6:], tail[:])
 	var out [26]byte
 	// 130 bits of output for 128 of input: the first character carries two leading zero bits.
 	var acc uint64

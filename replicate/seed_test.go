@@ -1,0 +1,321 @@
+package replicate
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/routing"
+)
+
+// listPages is a walk through the list of an api, some records at a time.
+type listPages struct {
+	at, size int
+	done     bool
+	only     []string // what the items show; nil is all
+}
+
+func (p *listPages) Call() (request.Call, bool) {
+	return request.Call{Method: http.MethodGet, Target: "/tickets"}, !p.done
+}
+
+func (p *listPages) Total() (int, bool) { return 0, false }
+
+func (p *listPages) Take(a request.Answer) ([]profile.Listed, error) {
+	var all []map[string]any
+	if err := json.Unmarshal(a.Body, &all); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b map[string]any) int { return int(a["id"].(float64) - b["id"].(float64)) })
+	from, until := min(p.at, len(all)), min(p.at+p.size, len(all))
+	p.at, p.done = until, from == until
+	var out []profile.Listed
+	for _, r := range all[from:until] {
+		l := profile.Listed{Local: fmt.Sprint(r["id"])}
+		shown := map[string]any{}
+		for k, v := range r {
+			if p.only == nil || slices.Contains(p.only, k) {
+				shown[k] = v
+			}
+		}
+		l.Record, _ = json.Marshal(shown)
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// listing lets all gateways list their records.
+func (c *cluster) listing() {
+	for _, s := range sites {
+		t := &c.at(s).tasks
+		t.mu.Lock()
+		t.list = func(*profile.Collection, time.Time) pages { return &listPages{size: 10} }
+		t.mu.Unlock()
+	}
+}
+
+// put makes a record in an API without the gateway.
+func (c *cluster) put(s request.Site, fields map[string]any) (local string) {
+	body, _ := json.Marshal(fields)
+	ans := c.apis[s].serve(request.Call{Method: http.MethodPost, Target: "/tickets", Body: body})
+	var made map[string]any
+	_ = json.Unmarshal(ans.Body, &made)
+	return fmt.Sprint(made["id"])
+}
+
+// seeded seeds a site and waits for the end.
+func (c *cluster) seeded(s request.Site, o request.SeedOrder) request.Seeding {
+	c.t.Helper()
+	if _, err := c.at(s).Seed(c.t.Context(), o); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.seedEnd(s)
+}
+
+func (c *cluster) seedEnd(s request.Site) request.Seeding {
+	c.t.Helper()
+	for range 1000 {
+		st, err := c.at(s).Seeding(c.t.Context())
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if st.State != request.JobRunning {
+			return st
+		}
+		time.Sleep(time.Second)
+	}
+	c.t.Fatal("the seeding does not end")
+	return request.Seeding{}
+}
+
+// settle waits until no site owes anything.
+func (c *cluster) settle() {
+	c.t.Helper()
+	for range 400 {
+		synctest.Wait()
+		owed := 0
+		for _, s := range sites {
+			b, _ := c.stores[s].Backlog(c.t.Context())
+			for _, x := range b {
+				owed += x.Pending + x.InFlight + x.Waiting
+			}
+		}
+		if owed == 0 {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	c.t.Fatal("something is owed for ever")
+}
+
+func matching(c *cluster) {
+	c.routes = []routing.Route{{Name: "all", On: []routing.Event{routing.Create}, At: []request.Site{"sf", "chicago"},
+		Copy: &routing.Action{To: []request.Site{"sf", "chicago"}, Match: []string{"key"}, Duplicate: "overwrite"}}}
+	for _, s := range sites {
+		table, problems := routing.Compile(c.routes, sites)
+		if len(problems) > 0 {
+			c.t.Fatal(problems)
+		}
+		c.at(s).SetRoutes(table)
+	}
+	c.listing()
+}
+
+// Records that two sites have of the same things become one request each; the second site's own are entered there.
+func TestSeedPairsAtTwoSites(t *testing.T) {
+	for _, corr := range []bool{true, false} {
+		inBubble(t, corr, func(c *cluster) {
+			matching(c)
+			for i := range 50 {
+				c.put("sf", map[string]any{"key": fmt.Sprint("k", i), "title": fmt.Sprint("sf ", i)})
+				c.put("chicago", map[string]any{"key": fmt.Sprint("k", i+25), "title": fmt.Sprint("chicago ", i+25)})
+			}
+			st := c.seeded("sf", request.SeedOrder{})
+			if p := st.Parts[0]; st.State != request.JobDone || p.Seeded != 50 || p.Failed != 0 || p.Routes["all"] != 50 {
+				t.Fatalf("%+v", st)
+			}
+			c.settle()
+			st = c.seeded("chicago", request.SeedOrder{Collection: "tickets"})
+			if p := st.Parts[0]; st.State != request.JobDone || p.Seeded != 25 || p.Linked != 50 {
+				t.Fatalf("%+v", st)
+			}
+			c.settle()
+			for _, s := range []request.Site{"sf", "chicago"} {
+				if n := len(c.apis[s].all()); n != 75 {
+					t.Errorf("%s has %d records", s, n)
+				}
+			}
+			recs, err := c.stores["sf"].Entries(t.Context(), "", 1000)
+			if err != nil || len(recs) != 75 {
+				t.Fatalf("%d requests: %v", len(recs), err)
+			}
+			for _, r := range recs {
+				c.converged(r.Entry.ID, r.Entry.Owner, "sf", "chicago")
+				if ref := c.record(r.Entry.ID, r.Entry.Owner)["ref"]; corr && ref != string(r.Entry.ID) {
+					t.Errorf("%s carries %v", r.Entry.ID, ref)
+				}
+			}
+			if again := c.seeded("sf", request.SeedOrder{}); again.Parts[0].Linked != 75 || again.Parts[0].Seeded != 0 {
+				t.Errorf("again: %+v", again)
+			}
+		})
+	}
+}
+
+// A seeding that dies at any step is gone on with, and enters nothing twice.
+func TestSeedSurvivesDeaths(t *testing.T) {
+	for _, corr := range []bool{true, false} {
+		inBubble(t, corr, func(c *cluster) {
+			matching(c)
+			for i := range 120 {
+				c.put("sf", map[string]any{"key": fmt.Sprint("k", i)})
+			}
+			if _, err := c.at("sf").Seed(t.Context(), request.SeedOrder{Rate: 10}); err != nil {
+				t.Fatal(err)
+			}
+			for range 6 {
+				time.Sleep(1700 * time.Millisecond)
+				c.kill("sf")
+				c.listing()
+			}
+			st := c.seedEnd("sf")
+			if p := st.Parts[0]; st.State != request.JobDone || p.Failed != 0 || p.Linked+p.Seeded < 120 || st.Pass < 4 {
+				t.Errorf("%+v", st)
+			}
+			c.settle()
+			recs, err := c.stores["sf"].Entries(t.Context(), "", 1000)
+			if err != nil || len(recs) != 120 {
+				t.Fatalf("%d requests: %v", len(recs), err)
+			}
+			locals := map[string]bool{}
+			for _, r := range recs {
+				locals[r.Entry.Local] = true
+				if r.Entry.Version.Seq == 0 || len(r.Holders) != 1 {
+					t.Errorf("%s is in version %s with holders %v", r.Entry.ID, r.Entry.Version, r.Holders)
+				}
+			}
+			if n := len(c.apis["chicago"].all()); n != 120 || len(locals) != 120 {
+				t.Errorf("chicago has %d records of %d", n, len(locals))
+			}
+		})
+	}
+}
+
+func TestSeedLeavesAlone(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		c.listing()
+		res, local := c.must("chicago", request.Create, "", `{"title":"known"}`)
+		gid := res.Entry.ID
+		unknown := request.NewID(time.Now())
+		c.put("chicago", map[string]any{"title": "a clone", "ref": string(gid)})
+		c.put("sf", map[string]any{"title": "of another site", "ref": string(gid)})
+		own := c.put("sf", map[string]any{"title": "keeps its id", "ref": string(unknown)})
+		dry := c.seeded("sf", request.SeedOrder{DryRun: true})
+		if p := dry.Parts[0]; p.Seeded != 1 || p.Skipped != 1 || c.apis["sf"].commits != 2 {
+			t.Errorf("dry run: %+v, %d writes", dry, c.apis["sf"].commits)
+		}
+		st := c.seeded("sf", request.SeedOrder{})
+		if p := st.Parts[0]; p.Seeded != 1 || p.Skipped != 1 || len(st.Notes) != 1 {
+			t.Errorf("%+v", st)
+		}
+		if e := c.entry(unknown, "sf"); e.Local != own || e.Role != request.Owner {
+			t.Errorf("%+v", e)
+		}
+		st = c.seeded("chicago", request.SeedOrder{})
+		if p := st.Parts[0]; p.Seeded != 0 || p.Skipped != 1 || p.Linked != 1 {
+			t.Errorf("%+v", st)
+		}
+		if e := c.entry(gid, "chicago"); e.Local != local {
+			t.Errorf("the clone took the request: %+v", e)
+		}
+		c.cut("sf", "paris", true)
+		c.put("sf", map[string]any{"title": "cannot be asked about", "ref": string(request.NewID(time.Now()))})
+		if st = c.seeded("sf", request.SeedOrder{}); st.Parts[0].Failed != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// An API that refuses the marks, answers nothing, or fails for a while: everything is entered all the same, once.
+func TestSeedWithFaults(t *testing.T) {
+	for name, fault := range map[string]func(a *api, n int){
+		"refuses": func(a *api, n int) { a.status = 422 },
+		"busy":    func(a *api, n int) { a.odd = func() int { n++; return []int{0, 503}[n%2] } },
+		"lost": func(a *api, n int) {
+			a.fault = func(_ request.Call, after bool) error { n++; return map[bool]error{true: errBroke}[after && n%3 == 0] }
+		},
+		"cut": func(a *api, n int) {
+			a.fault = func(_ request.Call, after bool) error { n++; return map[bool]error{true: errBroke}[!after && n%3 == 0] }
+		},
+		"late": func(a *api, n int) {
+			a.late = func() time.Duration { n++; return []time.Duration{0, 3 * time.Second}[n%2] }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, true, func(c *cluster) {
+				c.listing()
+				for i := range 30 {
+					c.put("sf", map[string]any{"status": "closed", "n": i})
+				}
+				fault(c.apis["sf"], 0)
+				c.seeded("sf", request.SeedOrder{})
+				c.apis["sf"].status, c.apis["sf"].odd, c.apis["sf"].fault, c.apis["sf"].late = 0, nil, nil, nil
+				st := c.seeded("sf", request.SeedOrder{})
+				if p := st.Parts[0]; st.State != request.JobDone || p.Failed != 0 || p.Linked+p.Seeded != 30 {
+					t.Fatalf("%+v", st)
+				}
+				c.settle()
+				recs, err := c.stores["sf"].Entries(t.Context(), "", 1000)
+				if err != nil || len(recs) != 30 {
+					t.Fatalf("%d requests: %v", len(recs), err)
+				}
+				for _, r := range recs {
+					c.converged(r.Entry.ID, "sf", "chicago", "paris")
+					if ref := c.apis["sf"].get(r.Entry.Local)["ref"]; ref != string(r.Entry.ID) {
+						t.Errorf("%s carries %v", r.Entry.Local, ref)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Two gateways of a site that meet the same record enter one request.
+func TestSeedNamesAreOne(t *testing.T) {
+	inBubble(t, false, func(c *cluster) {
+		g := c.at("sf")
+		local := c.put("sf", map[string]any{"title": "x"})
+		one, err := g.nameFor(t.Context(), "tickets", local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.tasks.salt = ""
+		two, err := g.nameFor(t.Context(), "tickets", local)
+		if err != nil || one != two {
+			t.Errorf("%s and %s: %v", one, two, err)
+		}
+		if _, err := request.ParseID(string(one)); err != nil {
+			t.Error(err)
+		}
+		c.listing()
+		c.seeded("sf", request.SeedOrder{})
+		if e := c.entry(one, "sf"); e.Local != local {
+			t.Errorf("%+v", e)
+		}
+		if _, err := g.nameFor(t.Context(), "tickets", local); request.KindOf(err) != request.Busy {
+			t.Errorf("named twice: %v", err)
+		}
+		if _, err := c.send("sf", request.Delete, local, ""); err != nil {
+			t.Fatal(err)
+		}
+		if three, err := g.nameFor(t.Context(), "tickets", local); err != nil || three == one {
+			t.Errorf("%s: %v", three, err)
+		}
+	})
+}
