@@ -23,6 +23,8 @@ func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
 			return Doubtful
 		}
 		return Accepted
+	case slices.Contains(k.stale, a.Status):
+		return Stale
 	case slices.Contains(k.gone, a.Status):
 		return Gone
 	}
@@ -45,35 +47,59 @@ func readable(v Verb, a request.Answer) bool {
 	return !bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<"))
 }
 
+// wrapped is a record, and the JSON text around it, which may show its id or version.
+type wrapped struct{ record, around []byte }
+
 // unwrap is the record in an answer: what the envelope points to or, as some APIs do it after a write, the whole body.
-func (c *Collection) unwrap(body []byte) ([]byte, bool) {
+func (c *Collection) unwrap(body []byte) (wrapped, bool) {
 	if !valid(body) {
-		return nil, false
+		return wrapped{}, false
 	}
 	for _, p := range []pointer{c.envelope.answer, nil} {
 		if record, ok := lookup(body, p); ok && isObject(record) {
-			return record, true
+			return wrapped{record, body}, true
 		}
 	}
-	return nil, false
+	return wrapped{}, false
+}
+
+// element is the record within an element of a list.
+func (c *Collection) element(element []byte) (wrapped, bool) {
+	if c.envelope.item != nil {
+		record, ok := lookup(element, c.envelope.item)
+		return wrapped{record, element}, ok && isObject(record)
+	}
+	if c.envelope.answer != nil {
+		if record, ok := lookup(element, c.envelope.answer); ok && isObject(record) {
+			return wrapped{record, element}, true
+		}
+	}
+	return wrapped{element, element}, isObject(element)
+}
+
+// idOf is the id of a record as text, "" when neither it nor what is around it shows one.
+func (c *Collection) idOf(w wrapped) string {
+	if id := c.idIn(w.record); id != "" {
+		return id
+	}
+	return c.idIn(w.around)
 }
 
 // Created tells the id of the record that a create made: from the body, the Location or a header, as the profile says, or from
-// Location where the body has none. The error has Kind Doubtful: the answer is a success without a usable id.
+// Location where the body has none. The error has Kind Doubtful: the answer is a success without a usable id, and always where new
+// records are to be searched for.
 func (c *Collection) Created(a request.Answer) (Created, error) {
-	record, ok := c.unwrap(a.Body)
+	made, ok := c.unwrap(a.Body)
 	local := ""
 	switch c.id.from {
 	case "header":
 		local = c.matched(a.Header.Get(c.id.name))
 	case "location":
 		local = c.located(a.Header.Get("Location"))
+	case "search":
 	default:
-		if ok {
-			local = c.idIn(record)
-		}
-		if local == "" && valid(a.Body) {
-			local = c.idIn(a.Body)
+		if valid(a.Body) {
+			local = c.idOf(wrapped{made.record, a.Body})
 		}
 		if local == "" {
 			local = c.located(a.Header.Get("Location"))
@@ -83,8 +109,8 @@ func (c *Collection) Created(a request.Answer) (Created, error) {
 		return Created{}, &request.Error{Op: "profile.Created", Kind: request.Doubtful, Detail: "the answer to the create holds no usable id"}
 	}
 	out := Created{Local: local}
-	if ok && c.holds(record, local) {
-		out.Record = record
+	if ok && c.holds(made, local) {
+		out.Record = made.record
 	}
 	return out, nil
 }
@@ -95,23 +121,23 @@ func (c *Collection) Answered(a request.Answer, local string) (record []byte, ok
 	if a.Status < 200 || a.Status > 299 {
 		return nil, false
 	}
-	record, ok = c.unwrap(a.Body)
-	if !ok || !c.holds(record, local) {
+	w, ok := c.unwrap(a.Body)
+	if !ok || !c.holds(w, local) {
 		return nil, false
 	}
-	return record, true
+	return w.record, true
 }
 
 // holds reports whether a record is the one with the id, and more than that id.
-func (c *Collection) holds(record []byte, local string) bool {
+func (c *Collection) holds(w wrapped, local string) bool {
 	if c.id.at != nil {
 		// A record that does not show its id is taken where ids come from elsewhere.
-		if id := c.idIn(record); id != local && (id != "" || c.id.from == "body") {
+		if id := c.idOf(w); id != local && (id != "" || c.id.from == "body") {
 			return false
 		}
 	}
 	more := false
-	members(record, func(m member) bool {
+	members(w.record, func(m member) bool {
 		t := c.reading[m.name]
 		more = t == nil || !t.hidden
 		return !more
@@ -121,19 +147,24 @@ func (c *Collection) holds(record []byte, local string) bool {
 
 // idIn is the id in a record as text, "" when there is none.
 func (c *Collection) idIn(record []byte) string {
-	if c.id.at == nil {
+	if c.id.at == nil || len(record) == 0 {
 		return ""
 	}
 	raw, ok := lookup(record, c.id.at)
 	if !ok {
 		return ""
 	}
+	return c.idText(raw)
+}
+
+// idText is the id that a JSON value shows, "" when it shows none: a text, or a whole number above 0.
+func (c *Collection) idText(raw []byte) string {
 	if isString(raw) {
-		return unquote(raw)
+		return c.matched(unquote(raw))
 	}
 	for i, d := range raw {
 		if (d < '0' || d > '9') || i == 0 && d == '0' {
-			return "" // not a whole number above 0
+			return ""
 		}
 	}
 	return string(raw)
@@ -147,7 +178,7 @@ func usable(id string) bool {
 	return !strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd || r >= 0x80 && r < 0xa0 })
 }
 
-// matched is what the profile's expression finds in a header.
+// matched is what the profile's expression finds in a text.
 func (c *Collection) matched(s string) string {
 	if c.id.match == nil {
 		return s
@@ -170,14 +201,26 @@ func (c *Collection) located(location string) string {
 	if err != nil || u.Opaque != "" {
 		return ""
 	}
-	t := c.calls[Read].path
-	s := lastSegment(u.EscapedPath())
-	s = strings.TrimSuffix(strings.TrimPrefix(s, t.before[strings.LastIndexByte(t.before, '/')+1:]), t.after)
-	id, err := url.PathUnescape(s)
-	if err != nil || id == lastSegment(c.calls[Create].path.before) { // the collection's own address
+	id, err := url.PathUnescape(c.locatedIn(u.EscapedPath()))
+	if k := c.calls[Create]; err != nil || k != nil && id == lastSegment(k.path.path.literals[0]) { // the collection's own address
 		return ""
 	}
 	return id
+}
+
+// locatedIn is the id in an escaped path: where the path of reading has it, counted from the end, or the last part.
+func (c *Collection) locatedIn(path string) string {
+	path = strings.TrimSuffix(path, "/")
+	for _, v := range []Verb{Read, Update, Delete} {
+		if k := c.calls[v]; k != nil && k.path.path.has("id") {
+			if id := k.path.idIn(path); id != "" {
+				return id
+			}
+			before, after := k.path.aroundID()
+			return strings.TrimSuffix(strings.TrimPrefix(lastSegment(path), before), after)
+		}
+	}
+	return lastSegment(path)
 }
 
 func lastSegment(path string) string {
@@ -217,17 +260,17 @@ func (c *Collection) hits(a request.Answer, as request.Error, by string, is func
 	var broken error
 	others := 0
 	members(list, func(m member) bool {
-		record := list[m.from:m.until]
-		if !is(record) {
+		w, ok := c.element(list[m.from:m.until])
+		if !ok || !is(w.record) {
 			others++
 			return true
 		}
-		local := c.idIn(record)
+		local := c.idOf(w)
 		if !usable(local) {
 			broken = doubt("a record that the search by " + by + " found shows no usable id of its own")
 			return false
 		}
-		hits = append(hits, Created{Local: local, Record: slices.Clone(record)})
+		hits = append(hits, Created{Local: local, Record: slices.Clone(w.record)})
 		return true
 	})
 	if broken != nil {
@@ -250,7 +293,7 @@ func (c *Collection) list(body []byte) ([]byte, bool) {
 		case '[':
 			return list, true
 		case '{':
-			if c.idIn(list) != "" {
+			if w, ok := c.element(list); ok && c.idOf(w) != "" {
 				return slices.Concat([]byte("["), list, []byte("]")), true
 			}
 		}
@@ -305,10 +348,22 @@ func digits(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// ETag is the tag of the state that an answer shows; "" where the API has none.
-func (c *Collection) ETag(a request.Answer, _ []byte) string {
-	if !c.etag {
-		return ""
+// ETag is the version of the state that an answer shows, as Current has it: its tag, or the JSON text of the member that holds the
+// version, in the record or around it. "" where the API has none, or the answer shows none.
+func (c *Collection) ETag(a request.Answer, record []byte) string {
+	if c.version == nil {
+		if !c.etag {
+			return ""
+		}
+		return a.Header.Get("Etag")
 	}
-	return a.Header.Get("Etag")
+	for _, text := range [][]byte{record, a.Body} {
+		if len(text) == 0 || !valid(text) {
+			continue
+		}
+		if raw, ok := lookup(text, c.version); ok && !isNull(raw) {
+			return string(raw)
+		}
+	}
+	return ""
 }

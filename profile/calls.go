@@ -1,6 +1,9 @@
 package profile
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -16,13 +19,33 @@ type Current struct {
 
 // NeedsCurrent reports whether a call of the verb cannot be made without Current: the API only replaces whole records, or wants the
 // version that is to be changed.
-func (c *Collection) NeedsCurrent(v Verb) bool { return false }
+func (c *Collection) NeedsCurrent(v Verb) bool {
+	k := c.calls[v]
+	switch {
+	case k == nil:
+		return false
+	case v == Replace:
+		return true
+	case v == Update:
+		return k.body != merge || c.etag || c.version != nil || k.has("version")
+	case v == Delete:
+		return c.etag || k.has("version")
+	}
+	return false
+}
 
 // Under is the collection of the children of one record, known by its local id. A collection without parent is itself.
-func (c *Collection) Under(parent string) *Collection { return c }
+func (c *Collection) Under(parent string) *Collection {
+	if c.parent == "" {
+		return c
+	}
+	out := *c
+	out.under = parent
+	return &out
+}
 
 // Parent is the name of the collection whose records this one's belong to, "" when there is none.
-func (c *Collection) Parent() string { return "" }
+func (c *Collection) Parent() string { return c.parent }
 
 // CreateCall makes a record of canonical fields, with its marks. The error has Kind Invalid: this site cannot hold the fields.
 func (c *Collection) CreateCall(f request.Fields, m Marks) (request.Call, error) {
@@ -30,99 +53,256 @@ func (c *Collection) CreateCall(f request.Fields, m Marks) (request.Call, error)
 	if err != nil {
 		return request.Call{}, err
 	}
-	return c.write(Create, "", r, m, "")
+	return c.write(Create, "", r, m, Current{})
 }
 
 // UpdateCall merges canonical fields into a record. now is the state to be changed, where NeedsCurrent says so. The error has Kind
 // Invalid: this site cannot hold the fields.
 func (c *Collection) UpdateCall(local string, f request.Fields, m Marks, now Current) (request.Call, error) {
-	r, err := c.body(nil, f)
+	k := c.calls[Update]
+	if k == nil {
+		return request.Call{}, cannot(Update)
+	}
+	var r *record
+	var err error
+	switch k.body {
+	case full:
+		r, err = c.overlaid(now.Record, f)
+	case patched:
+		r, err = c.body(now.Record, f)
+	default:
+		r, err = c.body(nil, f)
+	}
 	if err != nil {
 		return request.Call{}, err
 	}
-	return c.write(Update, local, r, m, now.Version)
+	return c.write(Update, local, r, m, now)
 }
 
 // ReplaceCall makes the record exactly f. What is this site's own (read-only, local and dropped members) is kept as it is now. The
 // error has Kind Invalid: this site cannot hold the fields, or cannot replace.
 func (c *Collection) ReplaceCall(local string, f request.Fields, now Current, m Marks) (request.Call, error) {
-	current := now.Record
 	if !c.CanReplace() {
-		return request.Call{}, &request.Error{Op: "profile.ReplaceCall", Kind: request.Invalid, Detail: "this API cannot replace a record"}
+		return request.Call{}, cannot(Replace)
 	}
-	if !valid(current) || !isObject(current) {
-		return request.Call{}, &request.Error{Op: "profile.ReplaceCall", Kind: request.Invalid, Detail: "the current record is not a JSON object"}
+	if err := isRecord(now.Record); err != nil {
+		return request.Call{}, err
 	}
-	r, err := c.wholeBody(current, f)
+	r, err := c.wholeBody(now.Record, f)
 	if err != nil {
 		return request.Call{}, err
 	}
-	for _, p := range c.kept {
-		if was, ok := lookup(current, p); ok {
-			if err := r.set(p, slices.Clone(was)); err != nil {
-				return request.Call{}, err
+	if err := c.keep(r, now.Record, c.kept); err != nil {
+		return request.Call{}, err
+	}
+	return c.write(Replace, local, r, m, now)
+}
+
+// overlaid is a whole record in which fields are changed: the rest goes back as it is now.
+func (c *Collection) overlaid(current []byte, f request.Fields) (*record, error) {
+	if err := isRecord(current); err != nil {
+		return nil, err
+	}
+	was, err := c.FromRecord(current)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.body(current, f)
+	if err != nil {
+		return nil, err
+	}
+	var same []pointer // what is at the same place for reading and writing goes back byte by byte
+	for _, x := range was {
+		if _, changed := f.Get(x.Name); changed {
+			continue
+		}
+		named := c.named[x.Name]
+		switch {
+		case named == nil:
+			if _, there := r.get(x.Name); !there {
+				r.members = append(r.members, x)
+			}
+		case named.write == nil || named.fixed != nil:
+		case named.write.equal(named.read):
+			same = append(same, named.write)
+		default:
+			value, err := named.toLocal(x.Value)
+			if err != nil { // what is there already is this site's to hold
+				value, _ = lookup(current, named.read)
+			}
+			if err := r.set(named.write, value); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return c.write(Replace, local, r, m, now.Version)
+	for _, named := range c.fixed {
+		same = append(same, named.write)
+	}
+	return r, c.keep(r, current, slices.Concat(same, c.kept))
 }
 
-// write is a call with a body.
-func (c *Collection) write(v Verb, local string, r *record, m Marks, etag string) (request.Call, error) {
+// keep takes members over from the record as it is.
+func (c *Collection) keep(r *record, current []byte, places []pointer) error {
+	for _, p := range places {
+		if was, ok := lookup(current, p); ok {
+			if err := r.set(p, slices.Clone(was)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func isRecord(current []byte) error {
+	if !valid(current) || !isObject(current) {
+		return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "the current record is not a JSON object"}
+	}
+	return nil
+}
+
+func cannot(v Verb) error {
+	return &request.Error{Op: "profile", Kind: request.Invalid, Detail: fmt.Sprintf("this API cannot %s a record", v)}
+}
+
+// write is a call with a record in its body.
+func (c *Collection) write(v Verb, local string, r *record, m Marks, now Current) (request.Call, error) {
 	for _, x := range c.marksFor(v, m, false) {
 		if err := r.set(x.at, request.Quote(x.value)); err != nil {
 			return request.Call{}, err
 		}
 	}
-	call := c.plain(v, local)
-	call.Body = nest(c.envelope.call, request.Fields(r.members).AppendJSON(nil))
-	call.Header["Content-Type"] = []string{"application/json"}
-	if c.etag && etag != "" {
-		call.Header["If-Match"] = []string{etag}
-	}
-	return call, nil
+	call := c.plain(v, local, now)
+	return call, c.setBody(&call, payload{verb: v, record: r, now: now, local: local})
 }
 
-// merging is an update that writes members of a record and no marks.
-func (c *Collection) merging(local string, r *record) request.Call {
-	call := c.plain(Update, local)
-	call.Body = nest(c.envelope.call, request.Fields(r.members).AppendJSON(nil))
-	call.Header["Content-Type"] = []string{"application/json"}
+// merging is an update that writes members of a record and no marks; ok is false where the API takes only whole records.
+func (c *Collection) merging(local string, r *record, now Current) (call request.Call, ok bool) {
+	if c.calls[Update] == nil || c.calls[Update].body == full && now.Record == nil {
+		return request.Call{}, false
+	}
+	if c.calls[Update].body == full {
+		all, err := c.overlaid(now.Record, nil)
+		if err != nil {
+			return request.Call{}, false
+		}
+		for _, x := range r.members {
+			all.members = slices.DeleteFunc(all.members, func(y request.Field) bool { return x.Name == y.Name })
+			all.members = append(all.members, x)
+		}
+		r = all
+	}
+	call = c.plain(Update, local, now)
+	err := c.setBody(&call, payload{verb: Update, record: r, now: now, local: local})
+	return call, err == nil
+}
+
+// plain is a call without a record: it has no body, or one that the profile gives.
+func (c *Collection) plain(v Verb, local string, now Current) request.Call {
+	k := c.calls[v]
+	if k == nil {
+		return request.Call{}
+	}
+	call := c.made(k, c.vars(local, now))
+	if c.etag && now.Version != "" && (v == Update || v == Replace || v == Delete) {
+		call.Header["If-Match"] = []string{now.Version}
+	}
 	return call
 }
 
-// plain is a call without a body.
-func (c *Collection) plain(v Verb, local string) request.Call {
-	k := c.calls[v]
-	return request.Call{Method: k.method, Target: k.path.target(local), Header: http.Header{"Accept": {"application/json"}}}
+// made is a call of the gateway's own with values for its names.
+func (c *Collection) made(k *call, v vars) request.Call {
+	call := request.Call{Method: k.method, Target: k.path.target(v), Header: http.Header{"Accept": {"application/json"}}}
+	maps.Copy(call.Header, c.style.header)
+	maps.Copy(call.Header, k.header)
+	if len(k.send) > 0 {
+		c.encode(&call, k, fillJSON(k.send, v))
+	}
+	return call
 }
 
-// Target is the path, and query, of the calls of a verb for a local id.
-func (c *Collection) Target(v Verb, local string) string { return c.calls[v].path.target(local) }
+// vars are the values of the names that a call for one record may hold.
+func (c *Collection) vars(local string, now Current) vars {
+	v := vars{"id": request.Quote(local), "parent": request.Quote(c.under)}
+	switch {
+	case c.version != nil:
+		v["version"] = c.versionOf(now)
+	case now.Version != "":
+		v["version"] = request.Quote(now.Version)
+	}
+	return v
+}
+
+// versionOf is the API's own version of the state to be changed, as JSON text; nil when it is not known.
+func (c *Collection) versionOf(now Current) []byte {
+	if now.Version != "" && valid([]byte(now.Version)) {
+		return []byte(now.Version)
+	}
+	if raw, ok := lookup(now.Record, c.version); ok && now.Record != nil {
+		return raw
+	}
+	return nil
+}
+
+// Target is the path, and query, of the calls of a verb for a local id; "" when the API has no such call.
+func (c *Collection) Target(v Verb, local string) string {
+	if c.calls[v] == nil {
+		return ""
+	}
+	return c.calls[v].path.target(c.vars(local, Current{}))
+}
 
 // ReadCall reads a record.
-func (c *Collection) ReadCall(local string) request.Call { return c.plain(Read, local) }
+func (c *Collection) ReadCall(local string) request.Call { return c.plain(Read, local, Current{}) }
 
 // DeleteCall deletes a record. now is the state to be deleted, where NeedsCurrent says so. The error has Kind Invalid: the API cannot
 // delete.
 func (c *Collection) DeleteCall(local string, now Current) (request.Call, error) {
-	return c.plain(Delete, local), nil
+	if c.calls[Delete] == nil {
+		return request.Call{}, cannot(Delete)
+	}
+	return c.plain(Delete, local, now), nil
 }
 
 // Alive is a read that succeeds only with credentials that work; ok is false when the profile has none.
-func (p *Profile) Alive() (call request.Call, ok bool) { return request.Call{}, false }
+func (p *Profile) Alive() (call request.Call, ok bool) {
+	if p.alive == nil {
+		return request.Call{}, false
+	}
+	call = request.Call{Method: http.MethodGet, Target: p.alive.path.target(nil), Header: http.Header{"Accept": {"application/json"}}}
+	maps.Copy(call.Header, p.Headers)
+	return call, true
+}
 
 // Proves reports whether an answer to Alive shows that the credentials work.
-func (p *Profile) Proves(a request.Answer) bool { return a.Status < 300 }
+func (p *Profile) Proves(a request.Answer) bool {
+	if p.alive == nil || !slices.Contains(p.alive.status, a.Status) {
+		return false
+	}
+	if p.alive.at == nil {
+		return true
+	}
+	if !valid(a.Body) {
+		return false
+	}
+	raw, ok := lookup(a.Body, p.alive.at)
+	return ok && !isNull(raw) && string(raw) != `""`
+}
 
 // Deleted reports whether a record, out of its envelope, is one that the API shows although it is deleted.
-func (c *Collection) Deleted(record []byte) bool { return false }
+func (c *Collection) Deleted(record []byte) bool {
+	if c.deleted.at == nil || !valid(record) {
+		return false
+	}
+	was, ok := lookup(record, c.deleted.at)
+	return ok && slices.ContainsFunc(c.deleted.values, func(v json.RawMessage) bool { return equal(was, v) })
+}
 
 // FindCall searches for the record of a request by its external id; false when the profile does not say how.
 func (c *Collection) FindCall(id request.ID) (request.Call, bool) {
-	if c.find.before == "" {
+	if c.find == nil {
 		return request.Call{}, false
 	}
-	return request.Call{Method: http.MethodGet, Target: c.find.before + escapeQuery(string(id)) + c.find.after,
-		Header: http.Header{"Accept": {"application/json"}}}, true
+	v := c.vars("", Current{})
+	v["value"] = request.Quote(string(id))
+	return c.made(c.find, v), true
 }

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -52,7 +53,9 @@ func (c *Collection) MatchCall(f request.Fields, fields []string) (call request.
 	if s.whole {
 		text = escapeQuery(text)
 	}
-	return request.Call{Method: http.MethodGet, Target: s.before + text + s.after, Header: http.Header{"Accept": {"application/json"}}}, true, nil
+	call = request.Call{Method: http.MethodGet, Target: s.before + text + s.after, Header: http.Header{"Accept": {"application/json"}}}
+	maps.Copy(call.Header, c.style.header)
+	return call, true, nil
 }
 
 // Matched are the records in the answer to MatchCall, for the same f and fields, that really have these values, in the order of
@@ -182,11 +185,13 @@ func (c *Collection) Probe() request.Call {
 		return call
 	}
 	t := c.calls[Create].path
-	if l := c.calls[List]; l != nil && l.path.before != "" && !strings.ContainsAny(l.path.before, "{}") {
+	if l := c.calls[List]; l != nil && l.path.source != "" && l.method == http.MethodGet && len(l.path.path.names) == 0 {
 		t = l.path
 	}
-	if strings.ContainsAny(t.query, "{}") {
-		t.query = ""
+	if len(t.query.names) > 0 {
+		t.query = text{literals: []string{""}}
 	}
-	return request.Call{Method: http.MethodGet, Target: t.target(""), Header: http.Header{"Accept": {"application/json"}}}
+	call := request.Call{Method: http.MethodGet, Target: t.target(c.vars("", Current{})), Header: http.Header{"Accept": {"application/json"}}}
+	maps.Copy(call.Header, c.style.header)
+	return call
 }

@@ -20,6 +20,9 @@ type Match struct {
 	ID string
 	// RawID is the id as it stands in the escaped path.
 	RawID string
+	// Parent is the id of the record whose child this is, and RawParent how it stands in the path; likewise. "" where the path does
+	// not tell, or the collection has no parent.
+	Parent, RawParent string
 }
 
 // matcher finds the template of a path, by method.
@@ -27,93 +30,60 @@ type matcher map[string]*table
 
 // table has the templates of one method twice: as they are written, and in the plainest spelling.
 type table struct {
-	exact, plain spelling
+	exact, plain node
 }
 
-// spelling has templates by what can be looked up, so that a path costs the same with any number of collections.
-type spelling struct {
-	whole map[string]*route // templates without an id
-	under map[string]*route // those that end in the id, by what is before it
-	rest  []*route          // all others
-}
-
+// route is what a path means: its names, in the order in which they stand there.
 type route struct {
-	pathTemplate
 	verb       Verb
 	collection *Collection
+	parents    *Collection // nil when there are none
+	names      []string
+	source     string
 }
 
 func (c *compiler) matcher(p *Profile) {
 	p.matcher = make(matcher)
-	for _, name := range slices.Sorted(maps.Keys(p.Collections)) {
-		k := p.Collections[name]
-		for _, verb := range []Verb{Create, Read, Update, Replace, Delete, List} {
-			call := k.calls[verb]
-			if call == nil || call.path.before == "" {
-				continue // a list without a path of its own
-			}
-			t := p.matcher[call.method]
-			if t == nil {
-				t = &table{}
-				p.matcher[call.method] = t
-			}
-			other := t.exact.add(&route{call.path, verb, k})
-			low := pathTemplate{one: call.path.one, before: plain(call.path.before), after: strings.ToLower(call.path.after)}
-			if strings.HasSuffix(call.path.before, "/") {
-				low.before = strings.TrimSuffix(low.before, "/") + "/"
-			}
-			t.plain.add(&route{low, verb, k})
-			if other != nil && (verb != List || other.verb != List) {
-				c.problem(fmt.Sprintf("%s %s is to %s a record of %s and to %s one of %s", call.method, call.path.before, other.verb,
-					other.collection.name, verb, name), "a call can mean one thing only", "collections", name, string(verb), "path")
-			}
+	names := slices.Sorted(maps.Keys(p.Collections))
+	for _, name := range names {
+		for _, verb := range []Verb{Create, Read, Update, Replace, List, Delete} {
+			c.enter(p, p.Collections[name], verb)
 		}
 	}
 }
 
-// add enters a template; it returns the one that was there before it, if any, which stays.
-func (s *spelling) add(r *route) (other *route) {
-	enter := func(m *map[string]*route) {
-		if *m == nil {
-			*m = make(map[string]*route)
-		}
-		if other = (*m)[r.before]; other == nil {
-			(*m)[r.before] = r
-		}
+// enter makes the calls of clients of one verb known.
+func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
+	call := k.calls[verb]
+	if call == nil || call.hidden || call.path.source == "" || (verb == Read || verb == List) != (call.method == http.MethodGet) {
+		return // also searches by POST: they pass as what they are
 	}
-	switch {
-	case !r.one:
-		enter(&s.whole)
-	case r.after == "" && strings.HasSuffix(r.before, "/"):
-		enter(&s.under)
-	default:
-		for _, o := range s.rest {
-			if o.before == r.before && o.after == r.after {
-				return o
-			}
-		}
-		s.rest = append(s.rest, r)
-		// The longest first, so that the more exact of two templates wins.
-		slices.SortStableFunc(s.rest, func(a, b *route) int { return len(b.before) + len(b.after) - len(a.before) - len(a.after) })
-	}
-	return other
-}
-
-// find is the template of a path without a slash at its end, and the id in it.
-func (s *spelling) find(path string) (r *route, id string) {
-	if r := s.whole[path]; r != nil {
-		return r, ""
-	}
-	slash := strings.LastIndexByte(path, '/') + 1
-	for _, r := range s.rest {
-		if len(path) > len(r.before)+len(r.after) && strings.HasPrefix(path, r.before) && strings.HasSuffix(path, r.after) && slash <= len(r.before) {
-			return r, path[len(r.before) : len(path)-len(r.after)]
+	r := &route{verb: verb, collection: k, parents: p.Collections[k.parent], names: call.path.path.names, source: call.path.source}
+	if verb == Update && call.body == full {
+		if r.verb = Replace; k.calls[Replace].method == call.method && k.calls[Replace].path.source == call.path.source {
+			return // entered as that
 		}
 	}
-	if slash < len(path) {
-		return s.under[path[:slash]], path[slash:]
+	t := p.matcher[call.method]
+	if t == nil {
+		t = &table{}
+		p.matcher[call.method] = t
 	}
-	return nil, ""
+	written := call.path.path.fill(func(name string) string { return "{" + name + "}" })
+	other := t.exact.add(written, r)
+	if other == nil {
+		t.plain.add(plain(written), r)
+		return
+	}
+	if verb == Delete && len(call.send) > 0 && other.collection == k {
+		return // a deletion that is an update: what clients send there is one
+	}
+	if verb == List && other.verb == List {
+		return
+	}
+	where, _, _ := strings.Cut(call.path.source, "?")
+	c.problem(fmt.Sprintf("%s %s is to %s a record of %s and to %s one of %s", call.method, where, other.verb, other.collection.name,
+		r.verb, k.name), "a call can mean one thing only; say intercept: false at one that clients do not make", "collections", k.name, string(verb), "path")
 }
 
 // Match tells what a call is, by its method and its path as it was on the wire, without query. ok=false: it is no call of a
@@ -132,24 +102,33 @@ func (p *Profile) Match(method, escapedPath string) (m Match, ok bool, err error
 	if len(trimmed) > 1 {
 		trimmed = strings.TrimSuffix(trimmed, "/")
 	}
-	r, raw := t.exact.find(trimmed)
+	var caught caught
+	r := t.exact.find(trimmed, &caught)
 	switch {
 	case r == nil && method == http.MethodGet:
 		return Match{}, false, nil
 	case r == nil:
 		return Match{}, false, t.disguised(trimmed, escapedPath)
-	case !r.one:
-		return Match{Verb: r.verb, Collection: r.collection}, true, nil
 	}
-	id, err := url.PathUnescape(raw)
-	switch {
-	case err == nil && validID(id):
-		return Match{Verb: r.verb, Collection: r.collection, ID: id, RawID: raw}, true, nil
-	case method == http.MethodGet:
-		return Match{}, false, nil
+	m = Match{Verb: r.verb, Collection: r.collection}
+	for i, name := range r.names {
+		raw, of := caught.raw[i], r.collection
+		id, err := url.PathUnescape(raw)
+		if name == "parent" {
+			m.Parent, m.RawParent, of = id, raw, r.parents
+		} else {
+			m.ID, m.RawID = id, raw
+		}
+		switch {
+		case err == nil && of.validID(id):
+		case method == http.MethodGet:
+			return Match{}, false, nil
+		default:
+			return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
+				Detail: "the id " + clip(raw) + " is none: want " + of.wantID() + ", or SITE: before these"}
+		}
 	}
-	return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
-		Detail: "the id " + clip(raw) + " is none: want 1 to 64 letters, digits, - and _, or SITE: before these"}
+	return m, true, nil
 }
 
 // disguised refuses a path that would be a described one if it were decoded, cleaned and read in any case.
@@ -160,7 +139,8 @@ func (t *table) disguised(trimmed, escapedPath string) error {
 	} else {
 		s = strings.ToLower(s)
 	}
-	r, _ := t.plain.find(s)
+	var caught caught
+	r := t.plain.find(s, &caught)
 	if r == nil {
 		return nil
 	}
@@ -221,19 +201,41 @@ func decodeWhatCan(p string) string {
 	return b.String()
 }
 
-// validID reports whether s can be the id of a record: [A-Za-z0-9_-]{1,64}, or [a-z0-9-]+: before that.
-func validID(s string) bool {
-	if i := strings.IndexByte(s, ':'); i >= 0 {
-		for j := range i {
-			if c := s[j]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
-				return false
-			}
-		}
-		if i == 0 {
-			return false
-		}
-		s = s[i+1:]
+// validID reports whether s can be the id of a record: what the profile says, else [A-Za-z0-9_-]{1,64}; or [a-z0-9-]+: before that.
+func (c *Collection) validID(s string) bool {
+	if c.id.pattern == nil {
+		return usualID(afterSite(s))
 	}
+	if !usable(s) || strings.ContainsAny(s, `/\%`) {
+		return false // whatever the pattern says: these could mean another path
+	}
+	rest := afterSite(s)
+	return c.id.pattern.MatchString(s) || rest != "." && rest != ".." && c.id.pattern.MatchString(rest)
+}
+
+// wantID says what an id looks like.
+func (c *Collection) wantID() string {
+	if c.id.pattern == nil {
+		return "1 to 64 letters, digits, - and _"
+	}
+	return "what matches " + c.id.pattern.String()
+}
+
+// afterSite is what follows [a-z0-9-]+: in an id, or all of it when it does not begin so.
+func afterSite(s string) string {
+	i := strings.IndexByte(s, ':')
+	for j := range max(i, 0) {
+		if c := s[j]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return s
+		}
+	}
+	if i <= 0 {
+		return s
+	}
+	return s[i+1:]
+}
+
+func usualID(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
 	}

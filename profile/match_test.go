@@ -77,7 +77,7 @@ func FuzzMatch(f *testing.F) {
 	p := profileOf(f, "preset: rest\ncollections: {tickets: {path: /tickets}}")
 	f.Fuzz(func(t *testing.T, method, path string) {
 		m, ok, err := p.Match(method, path)
-		if ok && (err != nil || m.Collection == nil || m.ID != "" && !validID(m.ID)) {
+		if ok && (err != nil || m.Collection == nil || m.ID != "" && !m.Collection.validID(m.ID)) {
 			t.Fatal(m, err)
 		}
 		if err != nil && (ok || method == "GET" || method == "HEAD" || method == "OPTIONS") {

@@ -61,16 +61,61 @@ func child(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// template is what a preset lays under each collection.
-func template(preset string) (CollectionSpec, error) {
-	var file struct {
-		Collection CollectionSpec `yaml:"collection"`
-	}
+// presetFile is a preset: the profile's own keys, what is laid under every collection, and what is laid under those of well-known
+// names besides.
+type presetFile struct {
+	profile Spec
+	base    CollectionSpec
+	named   map[string]CollectionSpec
+}
+
+// template reads a preset.
+func template(preset string) (out presetFile, err error) {
 	text, err := presets.Load(preset)
-	if err == nil {
-		err = yaml.Unmarshal(text, &file)
+	if err != nil {
+		return out, err
 	}
-	return file.Collection, err
+	return parsePreset(text)
+}
+
+func parsePreset(text []byte) (out presetFile, err error) {
+	var doc yaml.Node
+	if err = yaml.Unmarshal(text, &doc); err != nil {
+		return out, err
+	}
+	// collection is a key of presets only; the rest of the file is a profile.
+	root := *content(&doc)
+	root.Content = nil
+	for i := 0; i+1 < len(content(&doc).Content); i += 2 {
+		k, v := content(&doc).Content[i], content(&doc).Content[i+1]
+		if k.Value != "collection" {
+			root.Content = append(root.Content, k, v)
+		} else if err = v.Decode(&out.base); err != nil {
+			return out, err
+		}
+	}
+	if len(root.Content) > 0 {
+		err = root.Decode(&out.profile)
+	}
+	out.named, out.profile.Collections = out.profile.Collections, nil
+	return out, err
+}
+
+// over is a profile with the preset's own keys where it has none.
+func (f presetFile) over(s Spec) Spec {
+	collections := s.Collections
+	lay(reflect.ValueOf(f.profile), reflect.ValueOf(&s).Elem())
+	s.Collections = collections
+	return s
+}
+
+// collection is what a user says of a collection, with the preset laid under it.
+func (f presetFile) collection(name string, s CollectionSpec) CollectionSpec {
+	if named, ok := f.named[name]; ok {
+		lay(reflect.ValueOf(named), reflect.ValueOf(&s).Elem())
+	}
+	lay(reflect.ValueOf(f.base), reflect.ValueOf(&s).Elem())
+	return s
 }
 
 // lay is Merge on decoded values: what is not set in user is taken from the preset. Laying it twice does nothing more.
@@ -81,7 +126,7 @@ func lay(preset, user reflect.Value) {
 		case preset.IsNil():
 		case user.IsNil():
 			user.Set(preset)
-		case user.Type().Elem().Kind() == reflect.Struct && !whole(user.Elem()):
+		case user.Type().Elem().Kind() == reflect.Struct && !whole(user.Elem()) && !whole(preset.Elem()):
 			made := reflect.New(user.Type().Elem()) // the caller's own stays as it is
 			made.Elem().Set(user.Elem())
 			user.Set(made)
@@ -91,21 +136,37 @@ func lay(preset, user reflect.Value) {
 		for i := range user.NumField() {
 			lay(preset.Field(i), user.Field(i))
 		}
-	default:
-		if user.IsZero() {
-			user.Set(preset)
+	case reflect.Map:
+		if user.Len() == 0 || preset.Len() == 0 {
+			layWhole(preset, user)
+			return
 		}
+		joined := reflect.MakeMap(user.Type()) // the caller's own stays as it is
+		for _, from := range []reflect.Value{preset, user} {
+			for k, v := range from.Seq2() {
+				joined.SetMapIndex(k, v)
+			}
+		}
+		user.Set(joined)
+	default:
+		layWhole(preset, user)
 	}
 }
 
-// whole reports whether a value stands for itself: a call that is switched off, an etag that is on or off.
+func layWhole(preset, user reflect.Value) {
+	if user.IsZero() {
+		user.Set(preset)
+	}
+}
+
+// whole reports whether a value stands for itself: a call that is switched off, an etag that is on or off, a value.
 func whole(v reflect.Value) bool {
 	switch s := v.Interface().(type) {
 	case CallSpec:
 		return s.Off
 	case FindSpec:
 		return s.Off
-	case ETagSpec:
+	case ETagSpec, Null, Template:
 		return true
 	}
 	return false

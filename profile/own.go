@@ -18,5 +18,5 @@ func (c *Collection) OwnCall(local string, body []byte) (call request.Call, ok b
 	if len(r.members) == 0 {
 		return request.Call{}, false
 	}
-	return c.merging(local, r), true
+	return c.merging(local, r, Current{})
 }

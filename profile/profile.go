@@ -1,8 +1,12 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
+	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
@@ -17,22 +21,62 @@ type Profile struct {
 	Rate        float64
 	Collections map[string]*Collection
 
+	// RetryAfter is the longest Retry-After of the API that is honoured.
+	RetryAfter time.Duration
+	// Headers are on each of the gateway's own calls; those that this package makes have them already.
+	Headers http.Header
+	// ContentType is the media type of own calls with a body.
+	ContentType string
+	// Login is how a token is had, nil where the credentials are used as they are.
+	Login *LoginSpec
+
+	alive   *alive
 	matcher matcher
+}
+
+// Order are the names of the collections, those of parents before those of their children.
+func (p *Profile) Order() []string {
+	depth := func(name string) (n int) {
+		for c := p.Collections[name]; c != nil && c.parent != ""; c = p.Collections[c.parent] {
+			n++
+		}
+		return n
+	}
+	return slices.SortedFunc(maps.Keys(p.Collections), func(a, b string) int {
+		return cmp.Or(cmp.Compare(depth(a), depth(b)), cmp.Compare(a, b))
+	})
+}
+
+// alive is a read that succeeds only with credentials that work.
+type alive struct {
+	path   pathTemplate
+	status []int
+	at     pointer
 }
 
 // Collection is one kind of record of a site's API.
 type Collection struct {
 	name     string
+	parent   string // the collection whose records this one's belong to
+	under    string // the record of that collection, where it is known
+	rides    bool   // clients do not make records of it by themselves
+	style    style
 	calls    map[Verb]*call
 	id       idRule
-	envelope struct{ call, answer, items pointer }
+	envelope struct{ call, answer, items, item pointer }
+	with     []extra
 
 	external struct{ read, write pointer } // nil when there is none
-	find     findRule
+	find     *call                         // by the external id; nil when there is none
 	search   search
 
-	stamp    struct{ owner, version, request, state pointer }
-	etag     bool
+	stamp   struct{ owner, version, request, state pointer }
+	etag    bool
+	version pointer // the member that holds the API's own version; nil when there is none
+	deleted struct {
+		at     pointer
+		values []json.RawMessage
+	}
 	readBack bool
 
 	named    map[string]*field // by canonical name
@@ -93,6 +137,33 @@ type call struct {
 	path   pathTemplate
 	status []int
 	gone   []int
+	stale  []int
+	// body is merge, full or json-patch; send is a body that is always the same but for the names in it.
+	body string
+	send json.RawMessage
+	// header and contentType are those of the gateway's own calls.
+	header      http.Header
+	contentType string
+	// hidden says that clients do not make this call.
+	hidden bool
+}
+
+// has reports whether a name stands anywhere in the call.
+func (k *call) has(name string) bool {
+	return k.path.has(name) || len(k.send) > 0 && slices.Contains(namesIn(k.send), name)
+}
+
+// style is how own calls of any kind look.
+type style struct {
+	header      http.Header
+	contentType string // "" for that of JSON
+	form        bool
+}
+
+// extra is what own calls carry outside of the record.
+type extra struct {
+	at    pointer
+	value json.RawMessage
 }
 
 // idRule says where the id of a new record is.
@@ -101,11 +172,8 @@ type idRule struct {
 	at    pointer
 	name  string
 	match *regexp.Regexp
-}
-
-// findRule is the call that finds a record by its global id: text before the value, and after it. Empty when there is none.
-type findRule struct {
-	before, after string
+	// pattern is what ids look like as a whole, nil for the usual.
+	pattern *regexp.Regexp
 }
 
 // field is where one canonical field is in the record.
@@ -130,10 +198,10 @@ type top struct {
 	strip  []pointer // hidden parts of it, relative to its value
 }
 
-// marks are the places of what the gateway writes.
+// marks are the places of what the gateway writes, or the API for its sake.
 func (c *Collection) marks() []pointer {
 	var out []pointer
-	for _, p := range []pointer{c.external.read, c.external.write, c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
+	for _, p := range []pointer{c.external.read, c.external.write, c.version, c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
 		if p != nil {
 			out = append(out, p)
 		}
@@ -144,8 +212,11 @@ func (c *Collection) marks() []pointer {
 // Name is the name of the collection in the network file.
 func (c *Collection) Name() string { return c.name }
 
+// Can reports whether the API has a call of the verb.
+func (c *Collection) Can(v Verb) bool { return c.calls[v] != nil }
+
 // CanReplace reports whether the API can replace a whole record.
-func (c *Collection) CanReplace() bool { return c.calls[Replace] != nil }
+func (c *Collection) CanReplace() bool { return c.Can(Replace) }
 
 // ReadBack reports whether answers to writes are not to be trusted: the record is to be read and compared.
 func (c *Collection) ReadBack() bool { return c.readBack }

@@ -63,7 +63,7 @@ func (c *Collection) StampCall(local string, m Marks) (call request.Call, ok boo
 	if len(r.members) == 0 {
 		return request.Call{}, false
 	}
-	return c.merging(local, r), true
+	return c.merging(local, r, Current{})
 }
 
 // Splice puts the external id and the stamps into the body of a client's own call and keeps every other byte. known says that the record

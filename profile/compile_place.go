@@ -1,0 +1,176 @@
+package profile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func (c *compiler) envelope(out *Collection, s CollectionSpec) {
+	if s.Envelope == nil {
+		return
+	}
+	e := s.Envelope
+	out.envelope.call = c.pointer(e.Call, "envelope", "call")
+	out.envelope.answer = c.pointer(e.Answer, "envelope", "answer")
+	out.envelope.items = c.pointer(e.Items, "envelope", "items")
+	out.envelope.item = c.pointer(e.Item, "envelope", "item")
+	for _, at := range slices.Sorted(maps.Keys(e.With)) {
+		p := c.pointer(at, "envelope", "with", at)
+		if p == nil {
+			continue
+		}
+		x := extra{p, json.RawMessage(e.With[at])}
+		for _, name := range namesIn(x.value) {
+			if name != "id" && name != "parent" && name != "version" {
+				c.problem(fmt.Sprintf("{%s} means nothing here", name), "names in braces are {id}, {parent} and {version}", "envelope", "with", at)
+			}
+		}
+		if p.equal(out.envelope.call) || out.envelope.call.under(p) {
+			c.problem("the record is there", "what stands beside the record has a place of its own", "envelope", "with", at)
+		}
+		out.with = append(out.with, x)
+	}
+}
+
+func (c *compiler) etag(out *Collection, s CollectionSpec) {
+	if s.ETag == nil {
+		return
+	}
+	out.etag = s.ETag.On
+	out.version = c.pointer(s.ETag.Field, "etag", "field")
+}
+
+// deleted compiles how a record looks that the API shows although it is deleted.
+func (c *compiler) deleted(out *Collection, s CollectionSpec) {
+	if s.Deleted == nil {
+		return
+	}
+	out.deleted.at = c.pointer(s.Deleted.At, "deleted", "at")
+	for _, v := range s.Deleted.Values {
+		out.deleted.values = append(out.deleted.values, json.RawMessage(v))
+	}
+	switch {
+	case s.Deleted.At == "":
+		c.problem("it is not said where a record shows that it is deleted", "as in deleted: {at: /status, values: [deleted]}", "deleted", "at")
+	case len(s.Deleted.Values) == 0:
+		c.problem("it is not said what a deleted record shows there", "as in deleted: {at: /status, values: [deleted]}", "deleted", "values")
+	}
+}
+
+func (c *compiler) external(out *Collection, s CollectionSpec) {
+	if s.ExternalID == nil || s.ExternalID.Field == nil {
+		return
+	}
+	f := s.ExternalID.Field
+	out.external.read, out.external.write = c.pointer(f.Read, "external_id", "field"), c.pointer(f.Write, "external_id", "field")
+	if out.external.read == nil || out.external.write == nil {
+		c.problem("the external id must be read and written", "as in external_id: {field: /external_id}", "external_id", "field")
+		return
+	}
+	if s.ExternalID.Find == nil || s.ExternalID.Find.Off {
+		return
+	}
+	c.finding(out, s, *s.ExternalID.Find)
+}
+
+// finding compiles the search by the external id.
+func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
+	const as = `as in find: "/api/tickets?external_id={value}"`
+	wrong := func(message string) { c.problem(message, as, "external_id", "find") }
+	k := usual[List]
+	if find.Method != "" {
+		k.method = find.Method
+	}
+	if len(find.Status) > 0 {
+		k.status = find.Status
+	}
+	k.header, k.contentType = c.headers(find.Headers, "external_id", "find", "headers"), find.ContentType
+	if find.Send != nil {
+		k.send = find.Send.JSON
+	}
+	source := find.Path
+	if source == "" && len(k.send) == 0 {
+		return
+	}
+	if strings.HasPrefix(source, "?") || source == "" {
+		source = "{path}" + source
+	}
+	source = strings.ReplaceAll(source, "{path}", s.Path)
+	if strings.Contains(source, "{field}") {
+		if len(out.external.read) > 1 {
+			c.problem("how to find a record by a field inside another is not said", `as in find: "/api/tickets?ref={value}"`, "external_id", "find")
+			return
+		}
+		source = strings.ReplaceAll(source, "{field}", escapeQuery(out.external.read[0]))
+	}
+	var err error
+	if k.path, err = parseTemplate(source, "value", "parent"); err != nil {
+		wrong("the call that finds a record: " + err.Error())
+		return
+	}
+	for _, name := range namesIn(k.send) {
+		if name != "value" && name != "parent" {
+			wrong(fmt.Sprintf("{%s} means nothing in the call that finds a record", name))
+		}
+	}
+	switch {
+	case k.method != "GET" && k.method != "POST":
+		wrong("a search is by GET, or by POST with send:, not by " + k.method)
+	case k.method == "GET" && len(k.send) > 0:
+		wrong("a GET has no body: say method: POST")
+	case !k.has("value"):
+		wrong("the call that finds a record does not hold {value}")
+	case k.has("parent") && s.Parent == "":
+		wrong("the call that finds a record holds {parent}, and the collection says of none")
+	}
+	out.find = &k
+}
+
+func (c *compiler) id(out *Collection, s CollectionSpec) {
+	id := IDSpec{From: "body", At: "/id"}
+	if s.ID != nil {
+		id = *s.ID
+	}
+	out.id = idRule{from: id.From, name: id.Name, at: c.pointer(id.At, "id", "at")}
+	switch {
+	case id.From == "":
+		out.id.from = "body"
+	case !slices.Contains([]string{"body", "location", "header", "search"}, id.From):
+		c.problem(fmt.Sprintf("id.from is body, location, header or search, not %q", id.From), "", "id", "from")
+	case id.From == "header" && id.Name == "":
+		c.problem("the header that holds the id has no name", "as in id: {from: header, name: X-Record-Id}", "id", "name")
+	case id.From == "search" && (s.ExternalID == nil || s.ExternalID.Find == nil || s.ExternalID.Find.Off || s.ExternalID.Field == nil):
+		c.problem("a new record is to be searched for, and the profile does not say how", `as in external_id: {field: /ref, find: "{path}?ref={value}"}`, "id", "from")
+	}
+	if (out.id.from == "body" || out.id.from == "search") && id.At == "" {
+		c.problem("it is not said where in the body the id is", "as in id: {from: body, at: /id}", "id", "at")
+	}
+	if id.Match != "" {
+		out.id.match = c.expression(id.Match, "id", "match")
+		if out.id.match != nil && out.id.match.NumSubexp() < 1 {
+			c.problem("the expression has no group that is the id", `as in match: "/tickets/(\\d+)$"`, "id", "match")
+		}
+	}
+	if id.Pattern == "" {
+		return
+	}
+	out.id.pattern = c.expression("^(?:"+id.Pattern+")$", "id", "pattern")
+	for _, trick := range []string{"", ".", ".."} {
+		if out.id.pattern != nil && out.id.pattern.MatchString(trick) {
+			c.problem(fmt.Sprintf("the pattern matches %q, which is no id", trick), `as in pattern: "[a-z]+:[0-9]+"`, "id", "pattern")
+		}
+	}
+}
+
+func (c *compiler) expression(s string, path ...string) *regexp.Regexp {
+	re, err := regexp.Compile(s)
+	if err != nil {
+		c.problem("the expression does not compile: "+err.Error(), "", path...)
+		return nil
+	}
+	return re
+}
