@@ -5,11 +5,13 @@ import (
 	"net/http"
 )
 
-// Credentials are those of the gateway's own calls. They never show when printed, in whatever way.
+// Credentials are those of the gateway's own calls: one of Basic, Bearer and Login, and headers besides. They never show when
+// printed, in whatever way.
 type Credentials struct {
 	Basic   *Basic
 	Bearer  string
 	Headers map[string]string
+	Login   *Login
 }
 
 // Basic is a name with its password.
@@ -38,6 +40,8 @@ func (c Credentials) String() string {
 		return "[basic credentials]"
 	case c.Bearer != "":
 		return "[bearer token]"
+	case c.Login != nil:
+		return c.Login.String()
 	case len(c.Headers) > 0:
 		return "[header credentials]"
 	}
