@@ -136,8 +136,14 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 		s.Path = "{path}" + s.Path
 	}
 	known := []string{"id", "parent", "version"}
+	if v == Create && of.Content != nil {
+		known = append(known, "name")
+	}
 	if v == List {
 		known = []string{"parent", "since", "page", "offset", "cursor", "size"}
+	}
+	if v == Create && of.Content != nil {
+		known = append(known, "name")
 	}
 	var err error
 	if k.path, err = parseTemplate(strings.ReplaceAll(s.Path, "{path}", of.Path), known...); err != nil {

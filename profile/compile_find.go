@@ -12,22 +12,26 @@ func (c *compiler) find(out *Collection, s CollectionSpec) {
 	}
 	before := len(c.problems)
 	var found search
-	c.findPath(&found, s.Find.Path, s.Path)
+	c.findPath(&found, s)
 	c.findTerm(&found, *s.Find)
 	if len(c.problems) == before {
 		out.search = found
 	}
 }
 
-func (c *compiler) findPath(out *search, text, path string) {
+func (c *compiler) findPath(out *search, s CollectionSpec) {
 	const as = `as in path: "/api/tickets?filter=({terms})"`
 	wrong := func(message string) { c.problem(message, as, "find", "path") }
-	text = strings.ReplaceAll(text, "{path}", path)
+	text := strings.ReplaceAll(s.Find.Path, "{path}", s.Path)
 	if strings.HasPrefix(text, "?") {
-		text = path + text
+		text = s.Path + text
 	}
 	before, after, ok := strings.Cut(text, "{terms}")
 	_, query, inQuery := strings.Cut(before, "?")
+	others := before + after
+	if s.Parent != "" {
+		others = strings.ReplaceAll(others, "{parent}", "")
+	}
 	switch {
 	case !ok:
 		wrong("the call that finds records does not hold {terms}")
@@ -35,12 +39,12 @@ func (c *compiler) findPath(out *search, text, path string) {
 		wrong("the call that finds records begins with /")
 	case !inQuery:
 		wrong("{terms} belongs behind the ? of the call that finds records")
-	case strings.ContainsAny(before+after, "{}"):
+	case strings.ContainsAny(others, "{}"):
 		wrong("the call that finds records may hold {path} and {terms}, once")
 	case strings.Count(query, "'")%2 != 0 || strings.Count(query, `"`)%2 != 0:
 		c.problem("quotes cannot stand around {terms}", `they belong into the term, as in term: "{field}='{value}'"`, "find", "path")
 	default:
-		out.before, out.after = escapeTarget(before), escapeTarget(after)
+		out.before, out.after = parseText(before).each(escapeTarget), parseText(after).each(escapeTarget)
 		out.whole = !strings.HasSuffix(before, "?") && !strings.HasSuffix(before, "&")
 	}
 }

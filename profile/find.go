@@ -14,7 +14,7 @@ import (
 
 // search is how records are found by the values of their fields. The zero value is an API that cannot.
 type search struct {
-	before, after string // of the target, around the terms
+	before, after text // of the target, around the terms
 	// term is the text before the field, between it and the value, and behind that.
 	term [3]string
 	join string
@@ -38,7 +38,7 @@ const longest = 1024
 func (c *Collection) MatchCall(f request.Fields, fields []string) (call request.Call, ok bool, err error) {
 	keys, ok, err := c.keys(f, fields)
 	s := &c.search
-	if err != nil || !ok || s.before == "" {
+	if err != nil || !ok || len(s.before.literals) == 0 {
 		return request.Call{}, false, err
 	}
 	terms := make([]string, 0, len(keys))
@@ -53,7 +53,10 @@ func (c *Collection) MatchCall(f request.Fields, fields []string) (call request.
 	if s.whole {
 		text = escapeQuery(text)
 	}
-	call = request.Call{Method: http.MethodGet, Target: s.before + text + s.after, Header: http.Header{"Accept": {"application/json"}}}
+	at := c.vars("", Current{})
+	fill := func(name string) string { return escapeAny(at.text(name)) }
+	text = s.before.fill(fill) + text + s.after.fill(fill)
+	call = request.Call{Method: http.MethodGet, Target: text, Header: http.Header{"Accept": {"application/json"}}}
 	maps.Copy(call.Header, c.style.header)
 	return call, true, nil
 }

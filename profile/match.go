@@ -30,7 +30,8 @@ type matcher map[string]*table
 
 // table has the templates of one method twice: as they are written, and in the plainest spelling.
 type table struct {
-	exact, plain node
+	exact, plain spelling
+	written      []string // the templates, for the compiler
 }
 
 // route is what a path means: its names, in the order in which they stand there.
@@ -51,6 +52,8 @@ func (c *compiler) matcher(p *Profile) {
 		}
 	}
 }
+
+const onlyOne = "a call can mean one thing only; say intercept: false at one that clients do not make"
 
 // enter makes the calls of clients of one verb known.
 func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
@@ -73,6 +76,12 @@ func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
 	other := t.exact.add(written, r)
 	if other == nil {
 		t.plain.add(plain(written), r)
+		for _, w := range t.written {
+			if crossed(written, w) {
+				c.problem(written+" and "+w+" could be the same path, and neither is the more exact", onlyOne, "collections", k.name, string(verb), "path")
+			}
+		}
+		t.written = append(t.written, written)
 		return
 	}
 	if verb == Delete && len(call.send) > 0 && other.collection == k {
@@ -83,7 +92,7 @@ func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
 	}
 	where, _, _ := strings.Cut(call.path.source, "?")
 	c.problem(fmt.Sprintf("%s %s is to %s a record of %s and to %s one of %s", call.method, where, other.verb, other.collection.name,
-		r.verb, k.name), "a call can mean one thing only; say intercept: false at one that clients do not make", "collections", k.name, string(verb), "path")
+		r.verb, k.name), onlyOne, "collections", k.name, string(verb), "path")
 }
 
 // Match tells what a call is, by its method and its path as it was on the wire, without query. ok=false: it is no call of a

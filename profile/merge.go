@@ -12,7 +12,7 @@ import (
 // else than a mapping the user's stands, lists as a whole. A user's null leaves the preset's. Neither argument is changed;
 // either may be nil. Nodes of the result keep the line and column where they were written.
 func Merge(preset, user *yaml.Node) *yaml.Node {
-	preset, user = content(preset), content(user)
+	preset, user = meant(preset), meant(user)
 	switch {
 	case preset == nil:
 		return user
@@ -35,8 +35,8 @@ func Merge(preset, user *yaml.Node) *yaml.Node {
 	return &out
 }
 
-// content is the node behind documents and aliases.
-func content(n *yaml.Node) *yaml.Node {
+// meant is the node behind documents and aliases.
+func meant(n *yaml.Node) *yaml.Node {
 	for n != nil {
 		switch {
 		case n.Kind == yaml.DocumentNode && len(n.Content) > 0:
@@ -84,10 +84,10 @@ func parsePreset(text []byte) (out presetFile, err error) {
 		return out, err
 	}
 	// collection is a key of presets only; the rest of the file is a profile.
-	root := *content(&doc)
+	root := *meant(&doc)
 	root.Content = nil
-	for i := 0; i+1 < len(content(&doc).Content); i += 2 {
-		k, v := content(&doc).Content[i], content(&doc).Content[i+1]
+	for i := 0; i+1 < len(meant(&doc).Content); i += 2 {
+		k, v := meant(&doc).Content[i], meant(&doc).Content[i+1]
 		if k.Value != "collection" {
 			root.Content = append(root.Content, k, v)
 		} else if err = v.Decode(&out.base); err != nil {

@@ -5,6 +5,54 @@ import (
 	"strings"
 )
 
+// spelling has templates by what can be looked up. Most profiles have only such as are whole, or end in the id: two looks find these.
+// All are in the tree too, which finds the others.
+type spelling struct {
+	whole, under map[string]*route
+	others       bool
+	tree         node
+}
+
+// add enters a template with its names in braces; it returns the route that was there before, if any, which stays.
+func (s *spelling) add(template string, r *route) (other *route) {
+	if other = s.tree.add(template, r); other != nil {
+		return other
+	}
+	t := parseText(template)
+	at := &s.under
+	switch {
+	case len(t.names) == 0:
+		at = &s.whole
+	case len(t.names) > 1 || t.literals[1] != "" || !strings.HasSuffix(t.literals[0], "/"):
+		s.others = true
+		return nil
+	}
+	if *at == nil {
+		*at = make(map[string]*route)
+	}
+	(*at)[t.literals[0]] = r
+	return nil
+}
+
+// find is the route of a path without a slash at its end, and the values of its names.
+func (s *spelling) find(path string, c *caught) *route {
+	if r := s.whole[path]; r != nil {
+		return r
+	}
+	if s.others {
+		return s.tree.find(path, c)
+	}
+	slash := strings.LastIndexByte(path, '/') + 1
+	if slash == len(path) {
+		return nil
+	}
+	r := s.under[path[:slash]]
+	if r != nil {
+		c.raw[0], c.n = path[slash:], 1
+	}
+	return r
+}
+
 // node is a place in the tree of path templates. What can follow is looked up, so that a path costs the same with any number of
 // collections.
 type node struct {
@@ -27,7 +75,7 @@ type caught struct {
 	n   int
 }
 
-// add enters a template with its names in braces; it returns the route that was there before, if any, which stays.
+// add enters a template; it returns the route that was there before, if any, which stays.
 func (n *node) add(template string, r *route) (other *route) {
 	for part := range strings.SplitSeq(strings.TrimPrefix(template, "/"), "/") {
 		n = n.step(part)
@@ -125,4 +173,43 @@ func (n *node) end(rest string, c *caught) *route {
 		return n.route
 	}
 	return n.find(rest, c)
+}
+
+// crossed reports whether a path could be that of two templates, each of which is the more exact one at another end of a part.
+func crossed(a, b string) (cross bool) {
+	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
+	if len(as) != len(bs) {
+		return false
+	}
+	for i := range as {
+		x, y := parseText(as[i]), parseText(bs[i])
+		switch {
+		case len(x.names) == 0 && len(y.names) == 0:
+			if as[i] != bs[i] {
+				return false
+			}
+			continue
+		case len(x.names) == 0:
+			if !y.could(as[i]) {
+				return false
+			}
+			continue
+		case len(y.names) == 0:
+			if !x.could(bs[i]) {
+				return false
+			}
+			continue
+		}
+		p, q, s, u := x.literals[0], y.literals[0], x.literals[1], y.literals[1]
+		if !strings.HasPrefix(p, q) && !strings.HasPrefix(q, p) || !strings.HasSuffix(s, u) && !strings.HasSuffix(u, s) {
+			return false
+		}
+		cross = cross || len(p) > len(q) && len(s) < len(u) || len(p) < len(q) && len(s) > len(u)
+	}
+	return cross
+}
+
+// could reports whether a text with one name could be s.
+func (t text) could(s string) bool {
+	return len(s) > len(t.literals[0])+len(t.literals[1]) && strings.HasPrefix(s, t.literals[0]) && strings.HasSuffix(s, t.literals[1])
 }

@@ -111,6 +111,18 @@ func parseTemplate(s string, names ...string) (pathTemplate, error) {
 
 func (t pathTemplate) has(name string) bool { return t.path.has(name) || t.query.has(name) }
 
+// queryNames are the parameters of the query whose value is that of a name.
+func (t pathTemplate) queryNames(name string) map[string]bool {
+	out := make(map[string]bool)
+	_, query, _ := strings.Cut(t.source, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		if key, value, _ := strings.Cut(pair, "="); value == "{"+name+"}" {
+			out[key] = true
+		}
+	}
+	return out
+}
+
 // target is the path, and query, of a call. Values are escaped: in the path each as one segment.
 func (t pathTemplate) target(v vars) string {
 	s := t.path.fill(func(name string) string { return escapeSegment(v.text(name)) })
@@ -164,6 +176,14 @@ func escapeSegment(s string) string {
 
 // escapeQuery escapes a value in a query; a space becomes %20, which everyone reads alike.
 func escapeQuery(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// escapeAny escapes a value so that it can stand in a path or in a query.
+func escapeAny(s string) string {
+	if s == "." || s == ".." {
+		return escapeSegment(s)
+	}
+	return escapeQuery(s)
+}
 
 // escapeTarget escapes what may not stand in a path or query at all and leaves the rest as the user wrote it.
 func escapeTarget(s string) string {
