@@ -31,6 +31,8 @@ type AdminOptions struct {
 	Watcher  Watcher
 	// Planner tells what is scheduled; nil: nothing is served of it.
 	Planner Planner
+	// Seeder brings in what was there before; nil: nothing is served of it.
+	Seeder  Seeder
 	Metrics *Metrics
 	Log     *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from

@@ -40,6 +40,11 @@ func (a *admin) api(r *mux.Router) {
 	if a.Planner != nil {
 		handle("GET", "/schedule", a.schedule)
 	}
+	if a.Seeder != nil {
+		handle("POST", "/seed", a.seed)
+		handle("GET", "/seed", a.seedState)
+		handle("DELETE", "/seed", a.seedCancel)
+	}
 	handle("GET", "/deliveries", a.deliveries)
 	handle("POST", "/deliveries/retry", a.retry)
 	handle("POST", "/deliveries/cancel", a.cancel)

@@ -114,7 +114,7 @@ func (c *cluster) settle() {
 	c.t.Fatal("something is owed for ever")
 }
 
-func matching(c *cluster) {
+func pairing(c *cluster) {
 	c.routes = []routing.Route{{Name: "all", On: []routing.Event{routing.Create}, At: []request.Site{"sf", "chicago"},
 		Copy: &routing.Action{To: []request.Site{"sf", "chicago"}, Match: []string{"key"}, Duplicate: "overwrite"}}}
 	for _, s := range sites {
@@ -131,7 +131,7 @@ func matching(c *cluster) {
 func TestSeedPairsAtTwoSites(t *testing.T) {
 	for _, corr := range []bool{true, false} {
 		inBubble(t, corr, func(c *cluster) {
-			matching(c)
+			pairing(c)
 			for i := range 50 {
 				c.put("sf", map[string]any{"key": fmt.Sprint("k", i), "title": fmt.Sprint("sf ", i)})
 				c.put("chicago", map[string]any{"key": fmt.Sprint("k", i+25), "title": fmt.Sprint("chicago ", i+25)})
@@ -172,7 +172,7 @@ func TestSeedPairsAtTwoSites(t *testing.T) {
 func TestSeedSurvivesDeaths(t *testing.T) {
 	for _, corr := range []bool{true, false} {
 		inBubble(t, corr, func(c *cluster) {
-			matching(c)
+			pairing(c)
 			for i := range 120 {
 				c.put("sf", map[string]any{"key": fmt.Sprint("k", i)})
 			}
