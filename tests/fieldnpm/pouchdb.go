@@ -43,11 +43,14 @@ func NewPouchDB(t testing.TB) *API {
 		_, err := a.call(http.MethodGet, "/", "")
 		return err
 	})
-	if _, err := a.call(http.MethodPut, "/desk", ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.call(http.MethodPost, "/desk/_index", `{"index":{"fields":["extRef"]},"name":"by-ext-ref"}`); err != nil {
-		t.Fatal(err)
+	for _, set := range [][3]string{
+		{http.MethodPut, "/desk", ""},
+		{http.MethodPost, "/desk/_index", `{"index":{"fields":["extRef"]},"name":"by-ext-ref"}`},
+		{http.MethodPut, "/desk/_security", `{"members":{"names":["gateway","clerk"],"roles":["_admin"]},"admins":{"names":[],"roles":["_admin"]}}`},
+	} {
+		if _, err := a.call(set[0], set[1], set[2]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return a
 }

@@ -1,0 +1,1 @@
+module.exports = () => ({ auth: { secret: 'admin' }, apiToken: { salt: 'salt' }, transfer: { token: { salt: 'salt' } }, secrets: { encryptionKey: '0123456789abcdef0123456789abcdef' }, serveAdminPanel: false, autoOpen: false });
