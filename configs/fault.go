@@ -65,12 +65,24 @@ func (f Faults) Render(source []byte) string {
 
 var (
 	userinfo = regexp.MustCompile(`//[^/@\s]*@`)
-	secrets  = regexp.MustCompile(`\b(peer_key|password|bearer|token|[Aa]uthorization|[A-Za-z-]*[Kk]ey|[A-Za-z-]*[Ss]ecret|[A-Za-z-]*[Tt]oken)["']?\s*:\s*[^\s,{}][^,}]*`)
+	inLogin  = regexp.MustCompile(`\b([A-Za-z_][A-Za-z0-9_-]*)(["']?\s*:\s*)([^\s,{}\[\]][^,}\]]*)`)
+	secrets  = regexp.MustCompile(`\b(peer_key|password|bearer|token|[Aa]uthorization|[A-Za-z-]*[Kk]ey|[A-Za-z_-]*[Ss]ecret|[A-Za-z_-]*[Tt]oken)["']?\s*:\s*[^\s,{}][^,}]*`)
 )
 
 // masked is a line of the file without what may be a secret in it; all else stays in its place.
 func masked(line string) string {
 	line = userinfo.ReplaceAllStringFunc(line, func(m string) string { return "//" + stars(m[2:len(m)-1]) + "@" })
+	// Under a login a secret may have any name.
+	if i := strings.Index(line, "login"); i >= 0 {
+		line = line[:i] + inLogin.ReplaceAllStringFunc(line[i:], func(m string) string {
+			sub := inLogin.FindStringSubmatch(m)
+			if slices.Contains([]string{"login", "method", "path", "from", "at", "name", "lifetime", "basic", "status", "expired"}, sub[1]) ||
+				strings.HasPrefix(strings.TrimLeft(sub[3], "\"'"), "$") {
+				return m
+			}
+			return sub[1] + sub[2] + stars(sub[3])
+		})
+	}
 	return secrets.ReplaceAllStringFunc(line, func(m string) string {
 		key, v, _ := strings.Cut(m, ":")
 		if blank := v[:len(v)-len(strings.TrimLeft(v, " \t\"'"))]; !strings.HasPrefix(v[len(blank):], "${") {

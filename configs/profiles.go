@@ -18,6 +18,7 @@ import (
 // profiled are the profiles of the file, with the canonical fields that they name.
 type profiled struct {
 	compiled map[string]*profile.Profile
+	nodes    map[string]*yaml.Node // as they are written
 	declared []routing.Declared
 	// collections are the names of all, also of those that have faults.
 	collections []string
@@ -26,10 +27,11 @@ type profiled struct {
 // profiles decodes and compiles the profiles. Decoding stops at the first fault of a value, so each key is decoded by itself: one
 // fault does not hide the others.
 func (p *parser) profiles(root *yaml.Node, specs map[string]yaml.Node) profiled {
-	out := profiled{compiled: map[string]*profile.Profile{}}
+	out := profiled{compiled: map[string]*profile.Profile{}, nodes: map[string]*yaml.Node{}}
 	at := child(root, "profiles")
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
 		node := child(at, name)
+		out.nodes[name] = node
 		before := len(p.faults)
 		spec := p.profile(node)
 		for _, c := range slices.Sorted(maps.Keys(spec.Collections)) {

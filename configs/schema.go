@@ -4,6 +4,7 @@ import (
 	_ "embed" // for the schema
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func schemaOf(t reflect.Type) map[string]any {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return map[string]any{"type": "string", "pattern": "^([0-9.]+(ns|us|µs|ms|s|m|h))+$"}
-	case t.Kind() == reflect.Struct && t != reflect.TypeFor[yaml.Node]():
+	case t.Kind() == reflect.Struct && t != reflect.TypeFor[yaml.Node]() && !anyForm(t):
 		return structSchema(t)
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()):
 		return map[string]any{} // several forms
@@ -57,6 +58,23 @@ func schemaOf(t reflect.Type) map[string]any {
 	return map[string]any{}
 }
 
+// anyForm reports whether a struct decodes itself and has no keys of its own: it takes any value.
+func anyForm(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
+			return false
+		}
+	}
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]())
+}
+
+// mapping reports whether a type that decodes itself has no short form.
+func mapping(t reflect.Type) bool {
+	return slices.Contains([]reflect.Type{reflect.TypeFor[profile.Spec](), reflect.TypeFor[profile.CollectionSpec](), reflect.TypeFor[profile.LoginSpec](),
+		reflect.TypeFor[profile.TokenSpec](), reflect.TypeFor[profile.AliveSpec](), reflect.TypeFor[profile.WatchSpec](),
+		reflect.TypeFor[profile.ContentSpec](), reflect.TypeFor[profile.DeletedSpec]()}, t)
+}
+
 // structSchema lists the keys. A type that decodes itself may have a short form besides the mapping.
 func structSchema(t reflect.Type) map[string]any {
 	props := map[string]any{}
@@ -67,6 +85,9 @@ func structSchema(t reflect.Type) map[string]any {
 			continue
 		}
 		s := schemaOf(f.Type)
+		if t == reflect.TypeFor[credentialsSpec]() && key == "login" {
+			s = schemaOf(reflect.TypeFor[profile.LoginSpec]())
+		}
 		s["description"] = note(key)
 		if one := oneOf(t, key); one != nil {
 			s["enum"] = one
@@ -75,7 +96,7 @@ func structSchema(t reflect.Type) map[string]any {
 		props[key] = s
 	}
 	out := map[string]any{"type": "object", "additionalProperties": false, "properties": props}
-	if reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()) && t != reflect.TypeFor[profile.Spec]() && t != reflect.TypeFor[profile.CollectionSpec]() {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()) && !mapping(t) {
 		out["type"] = []string{"object", "string", "boolean", "null"}
 	}
 	return out

@@ -9,9 +9,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/schedule"
-	"github.com/meridian-gateway/meridian/upstream"
 )
 
 func (p *parser) sites(root *yaml.Node, s *fileSpec, n *Network, d profiled) {
@@ -55,13 +55,14 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		p.fault(key, "site "+name+": profile is required", "profile: NAME, one of those under profiles")
 	}
 	r := required{p, node, key, name}
-	out := Site{Name: request.Site(name), Profile: d.compiled[spec.Profile],
+	tuned := p.tuned(node, name, spec, d.compiled[spec.Profile])
+	out := Site{Name: request.Site(name), Profile: tuned,
 		Upstream: r.url(spec.Upstream, "http://127.0.0.1:9001", "upstream"),
 		Listen:   r.listen(spec.Listen, "127.0.0.1:8001", "listen"),
 		Peer: Peer{Listen: r.listen(spec.Peer.Listen, "127.0.0.1:8101", "peer", "listen"),
 			URL: r.url(spec.Peer.URL, "http://127.0.0.1:8101", "peer", "url")},
 		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token)},
-		Credentials: p.credentials(child(node, "credentials"), name, spec.Credentials),
+		Credentials: p.credentials(node, key, spec, d),
 		Store:       p.store(child(node, "store"), name, spec.Store),
 		Timezone:    p.zone(child(node, "timezone"), name+".timezone", spec.Timezone),
 		Hours:       p.hours(child(node, "hours"), name+".hours", spec.Hours),
@@ -83,45 +84,27 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	return out
 }
 
-func (p *parser) credentials(at *yaml.Node, name string, s credentialsSpec) upstream.Credentials {
-	out := upstream.Credentials{Bearer: s.Bearer, Headers: s.Headers}
-	if s.Basic != nil {
-		out.Basic = &upstream.Basic{Username: s.Basic.Username, Password: s.Basic.Password}
-		if s.Basic.Username == "" || strings.Contains(s.Basic.Username, ":") {
-			p.fault(child(at, "basic"), name+".credentials.basic needs a username without a colon", "basic: {username: gateway, password: \"${PASSWORD}\"}")
-		}
-		if s.Bearer != "" {
-			p.fault(child(at, "bearer"), name+".credentials: basic and bearer exclude each other", "")
+// tuned is the site's profile with what the site says of its own API.
+func (p *parser) tuned(node *yaml.Node, name string, s siteSpec, of *profile.Profile) *profile.Profile {
+	var own profile.Profile
+	if of != nil {
+		own = *of
+	}
+	own.Timeout = p.duration(child(node, "timeout"), name+".timeout", s.Timeout, own.Timeout)
+	// A call that may take longer may also take effect later.
+	own.Quiescence = p.duration(child(node, "quiescence"), name+".quiescence", s.Quiescence, max(own.Quiescence, own.Timeout))
+	if r := p.rate(child(node, "rate"), name+".rate", s.Rate); r > 0 {
+		own.Rate = r
+	}
+	if value(node, "parallel") != nil {
+		if own.Parallel = s.Parallel; s.Parallel < 1 {
+			p.fault(child(node, "parallel"), fmt.Sprintf("%s.parallel: %d is not 1 or more", name, s.Parallel), "")
 		}
 	}
-	if s.Login != nil {
-		p.fault(child(at, "login"), name+".credentials.login is not supported by this version", "use basic, bearer or headers")
+	if of == nil {
+		return nil
 	}
-	for _, kv := range pairs(child(at, "headers")) {
-		if s.Headers == nil {
-			break
-		}
-		if !headerName(kv.key.Value) {
-			p.fault(kv.key, fmt.Sprintf("%s.credentials.headers: %q is not the name of a header", name, clip(kv.key.Value)), "")
-		}
-		if !headerValue(s.Headers[kv.key.Value]) {
-			p.fault(kv.value, name+".credentials.headers: the value has a line end or another control character", "")
-		}
-	}
-	if !headerValue(s.Bearer) {
-		p.fault(child(at, "bearer"), name+".credentials.bearer: the value has a line end or another control character", "")
-	}
-	return out
-}
-
-func headerName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
-	})
-}
-
-func headerValue(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return &own
 }
 
 // store is where a site keeps what must survive. A Redis may have its password in the URL: there is no other place for it.

@@ -54,6 +54,11 @@ type siteSpec struct {
 	Timezone    string            `yaml:"timezone"`
 	Hours       map[string]string `yaml:"hours"`
 	Holidays    []string          `yaml:"holidays"`
+	// These are over the profile's.
+	Timeout    string `yaml:"timeout"`
+	Quiescence string `yaml:"quiescence"`
+	Parallel   int    `yaml:"parallel"`
+	Rate       string `yaml:"rate"`
 }
 
 type siteTLSSpec struct {
@@ -65,7 +70,8 @@ type credentialsSpec struct {
 	Basic   *basicSpec        `yaml:"basic"`
 	Bearer  string            `yaml:"bearer"`
 	Headers map[string]string `yaml:"headers"`
-	Login   map[string]string `yaml:"login"`
+	// Login is a profile.LoginSpec, laid over that of the profile.
+	Login yaml.Node `yaml:"login"`
 }
 
 type basicSpec struct {

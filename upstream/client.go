@@ -98,7 +98,7 @@ func (c *Client) Close() {
 }
 
 // Problems are what hinders the gateway's own calls at the moment, each a sentence for a person: logging in fails, or the API wants
-// no calls for a while.
+// no calls for longer than any of them waits.
 func (c *Client) Problems() []string {
 	var out []string
 	if c.session != nil {
@@ -106,7 +106,7 @@ func (c *Client) Problems() []string {
 			out = append(out, err.Error())
 		}
 	}
-	if err := c.hold.problem(); err != nil {
+	if err := c.hold.problem(); err != nil && err.Retry > patience {
 		out = append(out, err.Error())
 	}
 	return out

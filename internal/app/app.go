@@ -180,7 +180,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 func (a *App) startEngine(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	a.upstream = upstream.New(upstream.Options{Base: site.Upstream, Credentials: site.Credentials, Timeout: site.Profile.Timeout,
-		Parallel: site.Profile.Parallel, Rate: site.Profile.Rate})
+		Parallel: site.Profile.Parallel, Rate: site.Profile.Rate, RetryAfter: site.Profile.RetryAfter})
 	a.onStop("upstream", func(context.Context) error { a.upstream.Close(); return nil })
 	sites := make([]request.Site, 0, len(n.Sites))
 	peers := make(map[request.Site]peer.Peer, len(n.Sites))

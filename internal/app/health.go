@@ -104,7 +104,7 @@ func (a *App) routesTo(site request.Site) []string {
 
 // problems are what a person should know of this site itself.
 func (a *App) problems() []string {
-	out := slices.Clone(a.store.Warnings())
+	out := append(slices.Clone(a.store.Warnings()), a.upstream.Problems()...)
 	if err := a.refused.Load(); err != nil {
 		out = append(out, "the network file on disk was not taken: "+(*err).Error())
 	}
