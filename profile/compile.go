@@ -190,6 +190,7 @@ func (c *compiler) collection(name string, s CollectionSpec) *Collection {
 	c.find(out, s)
 	c.deleted(out, s)
 	out.readBack = s.ReadBack != nil && *s.ReadBack
+	c.watch(out, s)
 	c.fields(out, s)
 	return out
 }

@@ -78,6 +78,7 @@ type Collection struct {
 		values []json.RawMessage
 	}
 	readBack bool
+	watch    Watch
 
 	named    map[string]*field // by canonical name
 	fixed    []*field          // the constants, in the order of their names
