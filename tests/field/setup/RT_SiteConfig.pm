@@ -1,0 +1,20 @@
+# Request Tracker on SQLite in the directory FIELD_DIR, served at FIELD_PORT of the loopback. It sends no mail.
+Set($rtname, 'field');
+Set($Organization, 'field.example.org');
+Set($WebDomain, '127.0.0.1');
+Set($WebPort, $ENV{FIELD_PORT});
+Set($WebPath, '');
+Set($Timezone, 'UTC');
+Set($DatabaseType, 'SQLite');
+Set($DatabaseName, "$ENV{FIELD_DIR}/rt.sqlite3");
+Set($DatabaseUser, '');
+Set($DatabasePassword, '');
+Set($DatabaseAdmin, '');
+Set($LogToSyslog, undef);
+Set($LogToSTDERR, 'error');
+Set($LogToFile, undef);
+Set($MailCommand, 'testfile');
+Set($WebSecureCookies, 0);
+our $MasonDataDir = "$ENV{FIELD_DIR}/mason";
+our $MasonSessionDir = "$ENV{FIELD_DIR}/session";
+1;
