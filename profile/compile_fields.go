@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,9 +11,10 @@ import (
 
 // fields compiles the mapping between the record and the canonical fields.
 func (c *compiler) fields(out *Collection, s CollectionSpec) {
+	out.null = nullOf(s.Null)
 	out.named = make(map[string]*field, len(s.Fields))
 	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
-		f := c.field(name, s.Fields[name])
+		f := c.field(name, s.Fields[name], s)
 		out.named[name] = f
 		if f.fixed != nil && f.write != nil {
 			out.fixed = append(out.fixed, f)
@@ -132,8 +134,9 @@ func (ix index) at(name string) *top {
 }
 
 // field compiles one canonical field.
-func (c *compiler) field(name string, s FieldSpec) *field {
-	f := &field{name: name, strict: s.Strict, most: s.MaxLength, truncate: s.TooLong == "truncate", fixed: json.RawMessage(s.Const)}
+func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
+	f := &field{name: name, strict: s.Strict, most: s.MaxLength, truncate: s.TooLong == "truncate", fixed: json.RawMessage(s.Const),
+		preset: json.RawMessage(s.Default)}
 	at := func(key string) []string { return []string{"fields", name, key} }
 	switch {
 	case s.In != "" || s.Out != "":
@@ -146,6 +149,8 @@ func (c *compiler) field(name string, s FieldSpec) *field {
 		c.problem("max_length is negative", "", at("max_length")...)
 	case len(s.Const) > 0 && s.Read != "":
 		c.problem("a constant is written and never read", "", at("const")...)
+	case len(s.Const) > 0 && len(s.Default) > 0:
+		c.problem("a constant is always written and needs no default", "", at("default")...)
 	}
 	switch {
 	case s.Read != "" || s.Write != "":
@@ -160,16 +165,66 @@ func (c *compiler) field(name string, s FieldSpec) *field {
 	if len(s.Const) > 0 {
 		f.read = nil
 	}
-	f.in, f.out = make(map[string]json.RawMessage, len(s.Values)), make(map[string]json.RawMessage, len(s.Values))
-	for _, v := range s.Values {
-		canonical, local := scalar(v.Canonical), scalar(v.Local)
-		if _, twice := f.out[canonical]; twice {
-			c.problem(fmt.Sprintf("the canonical value %s is there twice", v.Canonical), "", at("values")...)
-		}
-		f.out[canonical] = json.RawMessage(v.Local)
-		if _, taken := f.in[local]; !taken { // of several canonical values that are one at this site the first comes back
-			f.in[local] = json.RawMessage(v.Canonical)
-		}
+	c.values(f, s.Values)
+	c.shape(f, s, in)
+	if _, err := f.written(f.preset); len(f.preset) > 0 && err != nil {
+		c.problem("the default cannot be written here: "+err.Error(), "a default is a value as the network has it", at("default")...)
 	}
 	return f
+}
+
+// values compiles what is another value here.
+func (c *compiler) values(f *field, s Values) {
+	f.values = translation{in: make(map[string]json.RawMessage, len(s)), out: make(map[string]json.RawMessage, len(s))}
+	for _, v := range s {
+		canonical, local := scalar(v.Canonical), scalar(v.Local)
+		if _, twice := f.values.out[canonical]; twice {
+			c.problem(fmt.Sprintf("the canonical value %s is there twice", v.Canonical), "", "fields", f.name, "values")
+		}
+		f.values.out[canonical] = json.RawMessage(v.Local)
+		if _, taken := f.values.in[local]; !taken { // of several canonical values that are one at this site the first comes back
+			f.values.in[local] = json.RawMessage(v.Canonical)
+		}
+	}
+}
+
+// shape compiles type, as, zone, none and null.
+func (c *compiler) shape(f *field, s FieldSpec, in CollectionSpec) {
+	at := func(key string) []string { return []string{"fields", f.name, key} }
+	f.null = nullOf(in.Null)
+	switch s.Type {
+	case "":
+		if s.As != "" {
+			c.problem("as belongs to a type", "as in type: time", at("as")...)
+		}
+	case "time":
+		t, key, err := timeFormat(s.As, s.Zone)
+		if err != nil {
+			c.problem(err.Error(), `as in as: "2006-01-02 15:04:05" (that moment as it is written here), as: unix, zone: Europe/Paris`, at(key)...)
+		}
+		if s.None != "" {
+			f.null = noTime(s.None, t)
+		}
+		f.shape = t
+	case "list":
+		between, ok := separators()[s.As]
+		if !ok && s.As != "" {
+			c.problem(fmt.Sprintf("a list is comma, semicolon, space or lines here, not %q", s.As), "or a list, without as", at("as")...)
+		}
+		f.shape = listShape{between}
+	case typeText, typeInteger, typeNumber, typeBoolean:
+		as := cmp.Or(s.As, s.Type)
+		if !slices.Contains([]string{typeText, typeInteger, typeNumber, typeBoolean}, as) {
+			c.problem(fmt.Sprintf("a field of type %s is text, integer, number or boolean here, not %q", s.Type, as), "", at("as")...)
+		}
+		f.shape = scalarShape{s.Type, as}
+	default:
+		c.problem(fmt.Sprintf("%q is no type", s.Type), "the types are text, integer, number, boolean, time and list", at("type")...)
+	}
+	if s.Type != "time" && (s.Zone != "" || s.None != "") {
+		c.problem("zone and none belong to times", "as in type: time", at(map[bool]string{true: "zone", false: "none"}[s.Zone != ""])...)
+	}
+	if s.Null != nil {
+		f.null = nullOf(s.Null)
+	}
 }

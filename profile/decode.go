@@ -45,6 +45,9 @@ func strict(n *yaml.Node, out any) error {
 		if k.Tag == "!!merge" {
 			continue
 		}
+		if k.Kind == yaml.ScalarNode && k.ShortTag() == "!!null" && known[k.Value] {
+			k.Tag = "!!str" // the key null, which YAML takes for no value
+		}
 		if !known[k.Value] {
 			return wrongAt(k, nearest(k.Value, known), "the key %q is not known here", k.Value)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/meridian-gateway/meridian/request"
 )
@@ -31,17 +30,22 @@ func (c *Collection) FromRecord(record []byte) (request.Fields, error) {
 }
 
 // Expect is what FromRecord will give for a record that was made of f: without what this site does not hold, and in the values
-// that it can hold. Compare with it, not with f, what was read after a write.
+// that it can hold. Compare with it, not with f, what was read after a write. A value that this site cannot be given is expected as
+// it is: only the site itself can have made it.
 func (c *Collection) Expect(f request.Fields) request.Fields {
-	b, err := c.body(nil, f)
-	if err != nil {
-		return f
+	r := &record{members: make([]request.Field, 0, len(f))}
+	var alone request.Fields
+	for _, x := range f {
+		if err := c.put(r, nil, x); err != nil {
+			alone = append(alone, x)
+		}
 	}
 	// The body has the shape of writing; where reading differs, the field's value takes the same way in both directions.
-	out := c.canonical(request.Fields(b.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write })
-	return slices.DeleteFunc(out, func(x request.Field) bool {
+	out := c.canonical(request.Fields(r.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write })
+	return slices.DeleteFunc(append(out, alone...), func(x request.Field) bool {
 		named := c.named[x.Name]
-		return named != nil && named.read == nil
+		// With a default it depends on the call whether a record shows no value.
+		return named != nil && (named.read == nil || named.preset != nil && isNull(x.Value))
 	})
 }
 
@@ -54,7 +58,7 @@ func (c *Collection) canonical(record []byte, ix index, place func(*field) point
 		switch {
 		case t == nil:
 			if c.named[m.name] == nil { // else the name is that of a field which is somewhere else
-				out = append(out, request.Field{Name: m.name, Value: slices.Clone(value)})
+				out = append(out, request.Field{Name: m.name, Value: c.unnamed(value)})
 			}
 		case len(t.fields) > 0:
 			for _, f := range t.fields {
@@ -63,19 +67,30 @@ func (c *Collection) canonical(record []byte, ix index, place func(*field) point
 				}
 			}
 		case !t.hidden && c.named[m.name] == nil:
-			rest := value
-			for _, p := range t.strip {
-				rest = remove(rest, p)
+			if rest, any := t.visible(value); any {
+				out = append(out, request.Field{Name: m.name, Value: c.unnamed(rest)})
 			}
-			if len(rest) != len(value) && empty(rest) {
-				break // it is only there for what was taken out
-			}
-			value = rest
-			out = append(out, request.Field{Name: m.name, Value: slices.Clone(value)})
 		}
 		return true
 	})
 	return out
+}
+
+// unnamed is the value of a field that the profile says nothing of.
+func (c *Collection) unnamed(value []byte) json.RawMessage {
+	if c.null.is(value) {
+		return json.RawMessage("null")
+	}
+	return slices.Clone(value)
+}
+
+// visible is the value of a member without its hidden parts; ok is false where it is only there for them.
+func (t *top) visible(value []byte) (rest []byte, ok bool) {
+	rest = value
+	for _, p := range t.strip {
+		rest = remove(rest, p)
+	}
+	return rest, len(rest) == len(value) || !empty(rest)
 }
 
 // empty reports whether an object or a list has nothing in it.
@@ -83,55 +98,6 @@ func empty(text []byte) bool {
 	none := isObject(text) || isList(text)
 	members(text, func(member) bool { none = false; return false })
 	return none
-}
-
-func (f *field) toCanonical(raw []byte) json.RawMessage {
-	if len(f.in) > 0 && !isNull(raw) {
-		if v, ok := f.in[scalar(raw)]; ok {
-			return v
-		}
-	}
-	return slices.Clone(raw)
-}
-
-// toLocal is a canonical value as it is written at this site.
-func (f *field) toLocal(raw json.RawMessage) (json.RawMessage, error) {
-	if isNull(raw) {
-		return raw, nil
-	}
-	if len(f.out) > 0 {
-		if v, ok := f.out[scalar(raw)]; ok {
-			raw = v
-		} else if f.strict {
-			return nil, wrongField(f.name, "its value "+clip(string(raw))+" is none of those that this site knows")
-		}
-	}
-	if f.most == 0 || !isString(raw) {
-		return raw, nil
-	}
-	text := unquote(raw)
-	if utf8.RuneCountInString(text) <= f.most {
-		return raw, nil
-	}
-	if !f.truncate {
-		return nil, wrongField(f.name, fmt.Sprintf("it is longer than the %d characters that this site can hold", f.most))
-	}
-	return request.Quote(string([]rune(text)[:f.most])), nil
-}
-
-func wrongField(name, what string) error {
-	return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "field " + name + ": " + what}
-}
-
-// scalar is a key under which two spellings of one JSON scalar are the same.
-func scalar(raw []byte) string {
-	if isString(raw) {
-		return `"` + unquote(raw)
-	}
-	if n, ok := number(string(raw)); ok {
-		return n
-	}
-	return string(raw)
 }
 
 // record is a record in the making: the members at its top, in order.
@@ -172,32 +138,45 @@ func (r *record) begin(current []byte, p pointer) {
 func (c *Collection) body(current []byte, f request.Fields) (*record, error) {
 	r := &record{members: make([]request.Field, 0, len(f)+4)}
 	for _, x := range f {
-		named := c.named[x.Name]
-		if named == nil {
-			if t := c.writing[x.Name]; t == nil || !t.hidden && len(t.fields) == 0 {
-				r.members = append(r.members, x)
-			}
-			continue
-		}
-		if named.hidden || named.write == nil || named.fixed != nil {
-			continue
-		}
-		value, err := named.toLocal(x.Value)
-		if err != nil {
-			return nil, err
-		}
-		if current != nil {
-			r.begin(current, named.write)
-		}
-		if err := r.set(named.write, value); err != nil {
+		if err := c.put(r, current, x); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// wholeBody is body for a record that is made or replaced: with the constants, and refused without what is required.
+// put writes one canonical field into a record, if this site holds it. The error has Kind Invalid: it cannot hold its value.
+func (c *Collection) put(r *record, current []byte, x request.Field) error {
+	named, t := c.named[x.Name], c.writing[x.Name]
+	if named == nil {
+		value, ok := []byte(x.Value), true
+		if t != nil {
+			value, ok = t.visible(value)
+		}
+		if isNull(value) {
+			value = c.null.write()
+		}
+		if ok && value != nil && (t == nil || !t.hidden && len(t.fields) == 0) {
+			r.members = append(r.members, request.Field{Name: x.Name, Value: value})
+		}
+		return nil
+	}
+	if named.hidden || named.write == nil || named.fixed != nil {
+		return nil
+	}
+	value, err := named.written(x.Value)
+	if err != nil || value == nil {
+		return err
+	}
+	if current != nil {
+		r.begin(current, named.write)
+	}
+	return r.set(named.write, value)
+}
+
+// wholeBody is body for a record that is made or replaced: with the constants and defaults, and refused without what is required.
 func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error) {
+	f = c.defaults(f)
 	for _, name := range c.required {
 		if v, ok := f.Get(name); !ok || isNull(v) {
 			return nil, wrongField(name, "this site requires it")
@@ -223,6 +202,18 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 		}
 	}
 	return r, nil
+}
+
+// defaults are canonical fields with the defaults of those that have no value.
+func (c *Collection) defaults(f request.Fields) request.Fields {
+	for _, name := range slices.Sorted(maps.Keys(c.named)) {
+		if preset := c.named[name].preset; preset != nil {
+			if v, ok := f.Get(name); !ok || isNull(v) {
+				f = f.With(name, preset)
+			}
+		}
+	}
+	return f
 }
 
 // without is a record without the fields that are not in f: what replaces it must not take them over.

@@ -108,3 +108,11 @@ func number(s string) (string, bool) {
 	}
 	return sign + digits + "e" + strconv.Itoa(power), true
 }
+
+// powerOf are the digits, with their sign, and the power of ten of what number returned for anything but 0; ok is false for a number
+// that it left as it was.
+func powerOf(n string) (digits string, power int, ok bool) {
+	digits, exponent, ok := strings.Cut(n, "e")
+	power, err := strconv.Atoi(exponent)
+	return digits, power, ok && err == nil && strings.Trim(digits, "-0123456789") == ""
+}

@@ -81,6 +81,7 @@ type Collection struct {
 	watch    Watch
 
 	named    map[string]*field // by canonical name
+	null     null              // of the fields that have no name of their own
 	fixed    []*field          // the constants, in the order of their names
 	required []string
 	kept     []pointer // members that the gateway never writes and a replacement keeps
@@ -175,28 +176,6 @@ type idRule struct {
 	match *regexp.Regexp
 	// pattern is what ids look like as a whole, nil for the usual.
 	pattern *regexp.Regexp
-}
-
-// field is where one canonical field is in the record.
-type field struct {
-	name        string
-	read, write pointer // nil when it is not read, or not written
-	in, out     map[string]json.RawMessage
-	strict      bool
-	fixed       json.RawMessage // const
-	most        int             // characters; 0 is any number
-	truncate    bool
-	hidden      bool // local or dropped
-}
-
-// index tells, for each member at the top of a record that is not simply a canonical field of the same name, what is made of
-// it. There is one for reading records and one for writing them: pointers may differ.
-type index map[string]*top
-
-type top struct {
-	hidden bool      // not a field of its own name
-	fields []*field  // the member is this field, or has these in it
-	strip  []pointer // hidden parts of it, relative to its value
 }
 
 // marks are the places of what the gateway writes, or the API for its sake.

@@ -1,0 +1,122 @@
+package profile
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/meridian-gateway/meridian/request"
+)
+
+// field is where one canonical field is in the record, and how its value looks there.
+//
+// A local value becomes canonical in this order: what stands for no value is null, the expression in computes, values translates,
+// and what values does not list is read as the type. Writing goes the same way back: values or else the type, out, and null as it is
+// shown here; at last the length is looked at. A local value that cannot be read passes as it is: nothing is lost on the way to
+// other sites, and each of them sees for itself whether it can hold it.
+type field struct {
+	name        string
+	read, write pointer // nil when it is not read, or not written
+	values      translation
+	strict      bool
+	shape       shape // nil: any value
+	null        null
+	fixed       json.RawMessage // const
+	preset      json.RawMessage // default
+	most        int             // characters; 0 is any number
+	truncate    bool
+	hidden      bool // local or dropped
+}
+
+// translation are the values of a field that are others here, by scalar.
+type translation struct {
+	in, out map[string]json.RawMessage
+}
+
+// toCanonical is a value of this site as the network has it.
+func (f *field) toCanonical(raw []byte) json.RawMessage {
+	if v, listed := f.values.in[scalar(raw)]; listed {
+		return v
+	}
+	if f.null.is(raw) {
+		return json.RawMessage("null")
+	}
+	if f.shape != nil {
+		if v, ok := f.shape.canonical(raw); ok {
+			raw = v
+		}
+	}
+	return slices.Clone(raw)
+}
+
+// toLocal is a canonical value as it is written at this site; no value is null there too if the member would be left out.
+func (f *field) toLocal(raw json.RawMessage) (json.RawMessage, error) {
+	value, err := f.written(raw)
+	if value == nil && err == nil {
+		value = json.RawMessage("null")
+	}
+	return value, err
+}
+
+// written is toLocal, but nil where the member is left out. The error has Kind Invalid: this site cannot hold the value.
+func (f *field) written(raw json.RawMessage) (json.RawMessage, error) {
+	v, listed := f.values.out[scalar(raw)]
+	switch {
+	case listed:
+		raw = v
+	case isNull(raw):
+	case f.strict:
+		return nil, wrongField(f.name, "its value "+clip(string(raw))+" is none of those that this site knows")
+	case f.shape != nil:
+		v, ok := f.shape.local(raw)
+		if !ok {
+			return nil, wrongField(f.name, "its value "+clip(string(raw))+" is no "+f.shape.what())
+		}
+		raw = v
+	}
+	if isNull(raw) && !listed {
+		return f.null.write(), nil
+	}
+	return f.fit(raw)
+}
+
+// fit holds a local text to the length that this site has room for.
+func (f *field) fit(raw json.RawMessage) (json.RawMessage, error) {
+	if f.most == 0 || !isString(raw) {
+		return raw, nil
+	}
+	text := unquote(raw)
+	if utf8.RuneCountInString(text) <= f.most {
+		return raw, nil
+	}
+	if !f.truncate {
+		return nil, wrongField(f.name, fmt.Sprintf("it is longer than the %d characters that this site can hold", f.most))
+	}
+	return request.Quote(string([]rune(text)[:f.most])), nil
+}
+
+func wrongField(name, what string) error {
+	return &request.Error{Op: "profile", Kind: request.Invalid, Detail: "field " + name + ": " + what}
+}
+
+// scalar is a key under which two spellings of one JSON scalar are the same.
+func scalar(raw []byte) string {
+	if isString(raw) {
+		return `"` + unquote(raw)
+	}
+	if n, ok := number(string(raw)); ok {
+		return n
+	}
+	return string(raw)
+}
+
+// index tells, for each member at the top of a record that is not simply a canonical field of the same name, what is made of
+// it. There is one for reading records and one for writing them: pointers may differ.
+type index map[string]*top
+
+type top struct {
+	hidden bool      // not a field of its own name
+	fields []*field  // the member is this field, or has these in it
+	strip  []pointer // hidden parts of it, relative to its value
+}
