@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -95,6 +96,11 @@ func (c *Client) Close() {
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
+}
+
+// Format prints of whose calls the client is, under every verb, and nothing that is secret.
+func (c *Client) Format(s fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(s, "[client of %s://%s]", c.options.Base.Scheme, c.options.Base.Host)
 }
 
 // Problems are what hinders the gateway's own calls at the moment, each a sentence for a person: logging in fails, or the API wants

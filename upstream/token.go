@@ -40,7 +40,7 @@ func tokenIn(spec profile.TokenSpec, a request.Answer) (string, error) {
 		}
 	default:
 		var err error
-		if token, err = at(a.Body, spec.At); err != nil {
+		if token, err = pointed(a.Body, spec.At); err != nil {
 			return "", err
 		}
 	}
@@ -63,8 +63,8 @@ func bare(body []byte) string {
 	return text
 }
 
-// at is the text or number that a pointer leads to.
-func at(body []byte, pointer string) (string, error) {
+// pointed is the text or number that a pointer leads to.
+func pointed(body []byte, pointer string) (string, error) {
 	text := json.RawMessage(body)
 	if !json.Valid(text) {
 		return "", errors.New("its answer is not JSON")
