@@ -15,6 +15,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/spool"
 )
 
 // Engine is what the client face asks to be done.
@@ -60,6 +61,8 @@ type Options struct {
 	// Trusted are the proxies before this gateway whose Forwarded, X-Forwarded-* and Meridian-free words are believed and
 	// added to. From anyone else these headers are replaced.
 	Trusted []netip.Prefix
+	// Files keeps the bodies of uploads; nil: files are not taken.
+	Files *spool.Spool
 	// Client limits what one client may ask for.
 	Client ClientLimit
 	// Stale tells whether an owner has been silent for so long that its copies must be called stale; nil: never.
@@ -176,6 +179,8 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.pass(w, r)
 	case isWrite(m.Verb):
 		f.write(w, r, m)
+	case m.Collection.Parent() != "":
+		f.familiar(w, r, m)
 	case m.Verb == profileRead:
 		f.read(w, r, m)
 	default:

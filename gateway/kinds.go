@@ -66,6 +66,8 @@ func kinds() []kind {
 			"Repeat the call in a moment, with the same Idempotency-Key if it has one; it is then made at the new owner.", soon},
 		{request.OwnerUnreachable, 503, "The owner cannot be reached",
 			"The site that owns the request cannot be reached, and a rule says not to write without it. Nothing was done.", "Repeat the call later.", 5 * soon},
+		{request.NoContent, 503, "The file did not arrive",
+			"The bytes of the file did not arrive at the site that owns the request. Nothing was done.", "Repeat the call.", soon},
 		{request.Unavailable, 503, "Unavailable",
 			"The request API, or a part of the gateway, cannot do this now. Nothing was done.", "Repeat the call later.", soon},
 		{request.StoreDown, 503, "The gateway's store does not answer",

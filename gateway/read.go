@@ -44,6 +44,11 @@ func (f *face) read(w http.ResponseWriter, r *http.Request, m profile.Match) {
 		}
 		path = replaceID(path, m.RawID, url.PathEscape(e.Local))
 	}
+	f.proxyTo(w, r, path, e)
+}
+
+// proxyTo passes a read on to a path, with a receipt added.
+func (f *face) proxyTo(w http.ResponseWriter, r *http.Request, path string, e request.Entry) {
 	done := f.Metrics.began(callRead)
 	proxy := *f.proxy // a copy of a handful of pointers, cheaper than a context for every call that passes
 	proxy.Rewrite = func(p *httputil.ProxyRequest) { f.rewrite(p, path) }
@@ -118,7 +123,7 @@ func (f *face) find(r *http.Request, m profile.Match) (request.Entry, bool, *Pro
 	if len(least) == 0 {
 		ctx, cancel := context.WithTimeout(r.Context(), findPatience)
 		defer cancel()
-		e, _, ok, err := f.Engine.Find(ctx, m.Collection.Name(), m.ID)
+		e, _, ok, err := f.lookUp(ctx, m)
 		return e, ok && err == nil, nil
 	}
 	epoch, seq, err := parseVersion(strings.Trim(strings.TrimSpace(least[0]), `"`))
@@ -129,12 +134,20 @@ func (f *face) find(r *http.Request, m profile.Match) (request.Entry, bool, *Pro
 	return f.await(r, m, epoch, seq)
 }
 
+// lookUp finds the request that a call is about: for a child that of its parent.
+func (f *face) lookUp(ctx context.Context, m profile.Match) (request.Entry, []request.Delivery, bool, error) {
+	if p := m.Collection.Parent(); p != "" {
+		return f.Engine.Find(ctx, p, m.Parent)
+	}
+	return f.Engine.Find(ctx, m.Collection.Name(), m.ID)
+}
+
 // await looks again and again until the version is here or patience is over. Only reads that ask for a version come here.
 func (f *face) await(r *http.Request, m profile.Match, epoch, seq uint64) (request.Entry, bool, *Problem) {
 	ctx, cancel := context.WithTimeout(r.Context(), versionPatience)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		e, _, ok, err := f.Engine.Find(ctx, m.Collection.Name(), m.ID)
+		e, _, ok, err := f.lookUp(ctx, m)
 		if v := e.Version; err == nil && ok && (v.Epoch.Num > epoch || v.Epoch.Num == epoch && v.Seq >= seq) {
 			return e, true, nil
 		}

@@ -65,6 +65,9 @@ func (c *intercepted) read() bool {
 	if r.Body != nil && r.Body != http.NoBody {
 		bound(c.w, c.BodyTimeout)
 	}
+	if c.m.Collection.IsFile() && c.m.Verb == profileCreate {
+		return c.upload()
+	}
 	if err := checkContent(r, c.m.Verb); err != nil {
 		c.refuse(problemFor(err))
 		return false
@@ -109,6 +112,7 @@ func (c *intercepted) read() bool {
 		Key:     scopedKey(c.Site, c.m.Collection.Name(), r.Header, key),
 		IfMatch: versions, Entry: c.Site, EnteredBy: enteredBy(r),
 	}
+	c.ofChild()
 	if key != "" {
 		c.work.Digest = digest(r.Method, target, body)
 	}

@@ -233,6 +233,18 @@ func within(t *testing.T, got, least, most time.Duration) {
 	}
 }
 
+// PutPart has all that it is given.
+func (f *fake) PutPart(_ context.Context, _ request.Site, p request.Part) (int64, error) {
+	return p.Offset + int64(len(p.Bytes)), nil
+}
+
+// Part has a file of two parts.
+func (f *fake) Part(_ context.Context, _ request.Site, p request.Part) (request.Part, error) {
+	p.Size = request.MaxPart + 10
+	p.Bytes = make([]byte, min(request.MaxPart, p.Size-p.Offset))
+	return p, nil
+}
+
 // nothingDone is a fake that does not remember, for benchmarks.
 type nothingDone struct{ *fake }
 

@@ -103,7 +103,7 @@ func TestSnapshotCarriesEveryField(t *testing.T) {
 
 func TestWriteCarriesEveryFieldButTheCall(t *testing.T) {
 	want := filled[request.Write](t)
-	want.Call = nil
+	want.Call, want.Raw = nil, ""
 	want.Via = []request.Site{"paris", "oslo"}
 	text, err := marshal(writeOut(want, "oslo"))
 	if err != nil {

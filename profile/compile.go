@@ -189,6 +189,8 @@ func (c *compiler) collection(name string, s CollectionSpec) *Collection {
 	c.external(out, s)
 	c.find(out, s)
 	c.deleted(out, s)
+	c.lister(out, s)
+	c.content(out, s)
 	out.readBack = s.ReadBack != nil && *s.ReadBack
 	c.watch(out, s)
 	c.fields(out, s)

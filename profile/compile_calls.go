@@ -83,6 +83,9 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 	if s.Send != nil {
 		k.send = s.Send.JSON
 	}
+	if v != List {
+		c.notOfList(v, s)
+	}
 	c.callBody(v, s, &k)
 	c.callPath(out, v, s, of, &k)
 	return &k

@@ -69,6 +69,7 @@ type Collection struct {
 	external struct{ read, write pointer } // nil when there is none
 	find     *call                         // by the external id; nil when there is none
 	search   search
+	lister   lister
 
 	stamp   struct{ owner, version, request, state pointer }
 	etag    bool
@@ -79,6 +80,7 @@ type Collection struct {
 	}
 	readBack bool
 	watch    Watch
+	content  *bytesOf // of a collection of files
 
 	named    map[string]*field // by canonical name
 	null     null              // of the fields that have no name of their own

@@ -112,10 +112,12 @@ type WatchSpec struct {
 }
 
 // ContentSpec is where the bytes of a file are: the call that Read describes, or the address that At points to in its record. Upload
-// is multipart (in the part named Part) or raw. Name, Type and Size are pointers into the record.
+// is multipart (in the part named Part), raw, or then: the record is made first, and the call that Put describes gives it its bytes.
+// Name, Type and Size are pointers into the record.
 type ContentSpec struct {
 	Read   *CallSpec `yaml:"read"`
 	At     string    `yaml:"at"`
+	Put    *CallSpec `yaml:"put"`
 	Upload string    `yaml:"upload"`
 	Part   string    `yaml:"part"`
 	Name   string    `yaml:"name"`

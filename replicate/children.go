@@ -48,7 +48,10 @@ func (g *Engine) runChild(ctx context.Context, w request.Write) (request.Result,
 	if err != nil {
 		return request.Result{}, err
 	}
-	rec, err := g.locate(ctx, w.Collection, w.Local)
+	rec, err := g.parentOf(ctx, w)
+	if err != nil && request.KindOf(err) == request.NotFound && w.Local == "" {
+		return g.passUnknown(ctx, w)
+	}
 	if err != nil && request.KindOf(err) == request.NotFound {
 		rec, err = g.recognizeParent(ctx, f, w)
 		if err != nil && request.KindOf(err) == request.NotFound {
@@ -59,12 +62,21 @@ func (g *Engine) runChild(ctx context.Context, w request.Write) (request.Result,
 		return request.Result{}, err
 	}
 	w.Request = rec.Entry.ID
-	if e := rec.Entry; w.Local != e.Local && e.Local != "" && w.Call != nil {
+	if e := rec.Entry; w.Local != "" && w.Local != e.Local && e.Local != "" && w.Call != nil {
 		call := *w.Call
 		call.Target = moved(call.Target, f.children.Under(e.Local).Target(verb(w.Kind), w.Child.Local))
 		w.Call = &call
 	}
 	return g.changeChild(ctx, f, w)
+}
+
+// parentOf finds the request that a child belongs to: the call names it, or it is the one in which the child is known.
+func (g *Engine) parentOf(ctx context.Context, w request.Write) (store.Record, error) {
+	if w.Local != "" {
+		return g.locate(ctx, w.Collection, w.Local)
+	}
+	rec, err := g.Ledger.Lookup(ctx, w.Collection, childLink(g.Self, w.Child.Collection, w.Child.Local))
+	return rec, storeError("replicate.Lookup", "", err)
 }
 
 // moved is a target with another path.
@@ -134,8 +146,16 @@ func (g *Engine) ownChild(ctx context.Context, rec store.Record, f family, w req
 	o := childCall(cc, cw, w.Fields, profile.Marks{Request: cw.ID, Version: next, Owner: g.Self, State: string(request.Owner)})
 	if w.Call != nil {
 		o = ownCall{verb: "client's", make: func(profile.Current) (request.Call, error) {
+			if w.Raw != "" {
+				return *w.Call, nil
+			}
 			return cc.Splice(verb(cw.Kind), *w.Call, profile.Marks{Request: cw.ID, Version: next, Owner: g.Self, State: string(request.Owner)}, cw.Kind != request.Create)
 		}}
+	}
+	if cw.File != nil && cw.Kind == request.Create { // the bytes must be here before anything is begun
+		if _, whole := g.whole(cw.File.SHA256); !whole {
+			return request.Result{Entry: e}, missing(*cw.File)
+		}
 	}
 	call, err := g.made(ctx, cc, o)
 	if err != nil {
@@ -144,15 +164,30 @@ func (g *Engine) ownChild(ctx context.Context, rec store.Record, f family, w req
 	if rec, err = g.begin(ctx, rec, in); err != nil {
 		return request.Result{}, err
 	}
-	var ans request.Answer
-	if w.Call != nil {
-		ans, err = g.Upstream.Do(context.WithoutCancel(ctx), call, false)
-	} else {
-		ans, err = g.send(context.WithoutCancel(ctx), cc, call, o)
-	}
+	ans, err := g.sendChild(ctx, rec.Entry, cc, call, o, w)
 	res, err := g.concludeChild(ctx, rec, f, ans, err)
 	res.Op = w.Op
 	return res, err
+}
+
+// sendChild makes the call that writes a child at the owner: the client's own, or the gateway's. Those of files have bodies of any size.
+func (g *Engine) sendChild(ctx context.Context, e request.Entry, cc *profile.Collection, call request.Call, o ownCall, w request.Write) (request.Answer, error) {
+	cw := e.Intent.Child
+	switch {
+	case w.Call != nil && w.Raw != "":
+		body, size, err := rawBody(g.Files, w.Raw)
+		if err != nil {
+			return request.Answer{}, &request.Error{Op: "replicate.upload", Kind: request.NotSent, Err: err}
+		}
+		defer func() { _ = body.Close() }()
+		return g.stream(ctx, call, body, size, false)
+	case w.Call != nil:
+		return g.Upstream.Do(context.WithoutCancel(ctx), call, false)
+	case cw.File != nil && cw.Kind == request.Create:
+		m := profile.Marks{Request: cw.ID, Version: e.Intent.Version, Owner: g.Self, State: string(request.Owner)}
+		return g.upload(ctx, cc, e, request.Child{ID: cw.ID, Collection: cw.Collection, Fields: w.Fields, File: cw.File}, m)
+	}
+	return g.send(context.WithoutCancel(ctx), cc, call, o)
 }
 
 // childCall is the gateway's own call that writes a child.
@@ -245,6 +280,9 @@ func (g *Engine) acceptedChild(ctx context.Context, rec store.Record, f family, 
 	return request.Result{Answer: &ans, Entry: after.Entry, Copies: after.Holders, Version: in.Version}, nil
 }
 
+// pushes is how often a file is sent to an owner that does not have it (any more).
+const pushes = 3
+
 // errNoID says that the answer to the making of a child does not tell which it is.
 var errNoID = errors.New("the answer does not tell the id of the new record")
 
@@ -268,6 +306,9 @@ func (g *Engine) childAfter(ctx context.Context, e request.Entry, f family, ans 
 	}
 	if was, ok := e.Child(kid.ID); ok && in.Child.Kind == request.Update {
 		kid.Fields, kid.File = was.Fields.Merge(in.Fields), was.File
+	}
+	if err := g.filled(ctx, cc, e, kid, kid.Local); in.Child.Kind == request.Create && err != nil {
+		return kid, err
 	}
 	if record == nil || cc.ReadBack() {
 		if r, err := g.readChild(ctx, cc, kid.Local); err == nil {
@@ -323,7 +364,16 @@ func (g *Engine) forwardChild(ctx context.Context, rec store.Record, f family, w
 	local.Local = ""
 	fw.Child, fw.Call, fw.Key, fw.Digest, fw.Local, fw.IfMatch = &local, nil, "", "", "", nil
 	fw.Via = append(w.Via[:len(w.Via):len(w.Via)], g.Self)
+	fw.Raw = ""
 	owner, reply, err := g.chase(ctx, e, fw)
+	for range pushes {
+		if request.KindOf(err) != request.NoContent || err == nil || cw.File == nil {
+			break
+		}
+		if err = g.push(ctx, owner, *cw.File); err == nil {
+			owner, reply, err = g.chase(ctx, e, fw)
+		}
+	}
 	if err != nil {
 		switch request.KindOf(err) {
 		case request.NotSent, request.OwnerUnreachable:

@@ -257,6 +257,22 @@ func (l linkOf) Order(ctx context.Context, to request.Site, o request.Order) (re
 	return f.Order(ctx, l.from, o)
 }
 
+func (l linkOf) PutPart(ctx context.Context, to request.Site, p request.Part) (int64, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return 0, err
+	}
+	return f.PutPart(ctx, l.from, p)
+}
+
+func (l linkOf) Part(ctx context.Context, to request.Site, p request.Part) (request.Part, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return request.Part{}, err
+	}
+	return f.Part(ctx, l.from, p)
+}
+
 func (l linkOf) Status(request.Site) peer.Status { return peer.Status{LastSuccess: time.Now()} }
 func (l linkOf) Ready(request.Site) bool         { return true }
 

@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
 )
 
@@ -47,6 +49,11 @@ type Upstream interface {
 	Do(ctx context.Context, call request.Call, own bool) (request.Answer, error)
 }
 
+// Streams makes calls like Upstream does, with bodies and answers that are never held whole. Errors have the same kinds.
+type Streams interface {
+	Stream(ctx context.Context, call request.Call, body io.Reader, size int64, own bool) (request.Stream, error)
+}
+
 // Peers are the other sites' gateways.
 type Peers interface {
 	Write(ctx context.Context, to request.Site, w request.Write) (peer.Reply, error)
@@ -57,6 +64,8 @@ type Peers interface {
 	Hello(ctx context.Context, to request.Site) (peer.Greeting, error)
 	Handover(ctx context.Context, to request.Site, h request.Handover) (request.Verdict, error)
 	Order(ctx context.Context, to request.Site, o request.Order) (request.Standing, error)
+	PutPart(ctx context.Context, to request.Site, p request.Part) (have int64, err error)
+	Part(ctx context.Context, to request.Site, p request.Part) (request.Part, error)
 	Status(to request.Site) peer.Status
 	Ready(to request.Site) bool
 }
@@ -99,9 +108,13 @@ type Options struct {
 	Upstream Upstream
 	Peers    Peers
 	Routes   Router
-	Clock    Clock
-	Meter    Meter
-	Log      *zap.Logger
+	// Streams makes calls with bodies of any size, and Files keeps such bodies while they are on their way; both nil: this site takes no
+	// files.
+	Streams Streams
+	Files   *spool.Spool
+	Clock   Clock
+	Meter   Meter
+	Log     *zap.Logger
 	// Replica names this process among the gateways of the site, the same after a restart; Boot is new with each start.
 	Replica, Boot string
 	// Timing says when holders may be served; nil is at once.

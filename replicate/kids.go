@@ -21,6 +21,8 @@ type kid struct {
 	Fields request.Fields
 	// ID is the child that the record names, where the profile has a place for that.
 	ID request.ID
+	// File is what the record says of its bytes, in a collection of files.
+	File request.File
 }
 
 // pagesMost bounds a walk through the children of one request.
@@ -82,13 +84,16 @@ func (g *Engine) kidOf(ctx context.Context, cc *profile.Collection, l profile.Li
 	if m, ok := cc.Stamp(l.Record); ok {
 		k.ID = m.Request
 	}
+	if cc.IsFile() {
+		k.File = cc.FileOf(l.Record)
+	}
 	return k, true, nil
 }
 
-// matching finds the record of a child among those that no other child is known by: the one that carries its id or, where records
+// likely finds the record of a child among those that no other child is known by: the one that carries its id or, where records
 // carry none, the first with its fields.
-func matching(cc *profile.Collection, kids []kid, e request.Entry, id request.ID, fields request.Fields) (kid, bool) {
-	want := cc.Expect(fields)
+func likely(cc *profile.Collection, kids []kid, e request.Entry, c request.Child) (kid, bool) {
+	id, want := c.ID, cc.Expect(c.Fields)
 	var found *kid
 	for i := range kids {
 		k := &kids[i]
@@ -98,7 +103,7 @@ func matching(cc *profile.Collection, kids []kid, e request.Entry, id request.ID
 		if k.ID == id {
 			return *k, true
 		}
-		if k.ID == "" && found == nil && len(profile.Diff(want, k.Fields)) == 0 {
+		if k.ID == "" && found == nil && len(profile.Diff(want, k.Fields)) == 0 && (c.File == nil || alike(*c.File, k.File)) {
 			found = k
 		}
 	}
@@ -106,6 +111,11 @@ func matching(cc *profile.Collection, kids []kid, e request.Entry, id request.ID
 		return kid{}, false
 	}
 	return *found, true
+}
+
+// alike reports whether a record may be that of a file, by its name and size where it shows them.
+func alike(f, shown request.File) bool {
+	return (shown.Name == "" || shown.Name == f.Name) && (shown.Size <= 0 || shown.Size == f.Size)
 }
 
 // lookForChild finds out how the write of a child ended: the children of the request are few, so a look at all of them tells.
@@ -131,8 +141,12 @@ func (g *Engine) lookForChild(ctx context.Context, rec store.Record, quiet bool)
 	i := slices.IndexFunc(kids, func(k kid) bool { return k.Local == in.Child.Local && k.Local != "" })
 	switch in.Child.Kind {
 	case request.Create:
-		if k, ok := matching(cc, kids, e, c.ID, in.Fields); ok {
+		c.Fields = in.Fields
+		if k, ok := likely(cc, kids, e, c); ok {
 			c.Local, c.Fields = k.Local, k.Fields
+			if err := g.filled(ctx, cc, e, c, k.Local); err != nil {
+				return rec, err
+			}
 			return done(c)
 		}
 	case request.Delete:
@@ -328,14 +342,14 @@ func (g *Engine) bringChild(ctx context.Context, rec store.Record, cc *profile.C
 			}
 			lists[c.Collection] = kids
 		}
-		if k, ok := matching(cc, kids, rec.Entry, c.ID, c.Fields); ok {
-			return g.joined(ctx, rec, s, c, k.Local)
+		if k, ok := likely(cc, kids, rec.Entry, c); ok {
+			return g.madeAt(ctx, rec, cc, s, c, k.Local)
 		}
 	case !cc.Can(profile.Update): // it is what it was when it was made
 		return g.joined(ctx, rec, s, c, mine.Local)
 	}
 	o := childCall(cc, cw, c.Fields, profile.Marks{Request: c.ID, Version: c.Version, Owner: s.Owner, State: string(request.Copy)})
-	ans, verdict, err := g.tell(ctx, cc, o, rec.Entry, c)
+	ans, verdict, err := g.tell(ctx, cc, o, ownerOf(rec.Entry, s), c)
 	switch {
 	case err != nil && (request.KindOf(err) == request.NotSent || request.KindOf(err) == request.Unavailable):
 		return fail(unavailable(s, err.Error()))
@@ -365,8 +379,13 @@ func (g *Engine) bringChild(ctx context.Context, rec store.Record, cc *profile.C
 
 // tell makes the call that writes a child of a copy.
 func (g *Engine) tell(ctx context.Context, cc *profile.Collection, o ownCall, e request.Entry, c request.Child) (request.Answer, profile.Verdict, error) {
-	if o.verb == profile.Create && c.File != nil {
-		return g.upload(ctx, cc, e, c)
+	if o.verb == profile.Create && c.File != nil && cc.IsFile() {
+		m := profile.Marks{Request: c.ID, Version: c.Version, Owner: e.Owner, State: string(request.Copy)}
+		ans, err := g.upload(ctx, cc, e, c, m)
+		if err != nil {
+			return ans, "", err
+		}
+		return ans, cc.Judge(o.verb, ans), nil
 	}
 	call, err := g.made(ctx, cc, o)
 	if request.KindOf(err) == request.NotFound && err != nil {
@@ -388,7 +407,7 @@ func (g *Engine) madeChild(ctx context.Context, rec store.Record, cc *profile.Co
 	if made, err := cc.Created(ans); err == nil {
 		local = made.Local
 	} else if kids, err := g.kids(ctx, cc); err == nil {
-		if k, ok := matching(cc, kids, rec.Entry, c.ID, c.Fields); ok {
+		if k, ok := likely(cc, kids, rec.Entry, c); ok {
 			local = k.Local
 		}
 	}
@@ -396,7 +415,33 @@ func (g *Engine) madeChild(ctx context.Context, rec store.Record, cc *profile.Co
 		a := retry(s, "the API made a record of "+cc.Name()+" and does not show which")
 		return rec, &a
 	}
-	return g.joined(ctx, rec, s, c, local)
+	return g.madeAt(ctx, rec, cc, s, c, local)
+}
+
+// madeAt records a child that is at this site, once its bytes are right. A file that the API holds wrongly goes, to be made again.
+func (g *Engine) madeAt(ctx context.Context, rec store.Record, cc *profile.Collection, s request.Snapshot, c request.Child, local string) (store.Record, *peer.Ack) {
+	err := g.filled(ctx, cc, ownerOf(rec.Entry, s), c, local)
+	if err == nil {
+		return g.joined(ctx, rec, s, c, local)
+	}
+	a := unavailable(s, cc.Name()+": "+err.Error())
+	if request.KindOf(err) == request.Conflict {
+		a = parked(s, cc.Name()+": "+err.Error())
+		o := deleting(cc, local)
+		if call, err := g.made(ctx, cc, o); err == nil {
+			_, _ = g.send(ctx, cc, call, o) // what is left over is found by its name and checked again
+		}
+	}
+	return rec, &a
+}
+
+// ownerOf is an entry that follows the owner of a snapshot: that is whom the bytes of files are asked from.
+func ownerOf(e request.Entry, s request.Snapshot) request.Entry {
+	e.Owner = s.Owner
+	if e.Intent != nil && e.Intent.Accept != nil { // this site is about to own it
+		e.Owner = e.Intent.Accept.Snapshot.Owner
+	}
+	return e
 }
 
 // joined records how a child is at this site now.

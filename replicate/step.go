@@ -108,8 +108,11 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 		if e.Intent == nil || e.Intent.Snapshot == nil {
 			return store.Tx{}, fmt.Errorf("%s: no copy is being made", e.ID)
 		}
+		tx := store.Tx{}
+		relink(&tx, selfOf(e.Intent, e), e, ev.Child)
 		e.Children = request.Joined(e.Children, ev.Child)
-		return store.Tx{Entry: e}, nil
+		tx.Entry = e
+		return tx, nil
 	case Gathered:
 		return gather(e, ev)
 	case Quieted:
@@ -211,6 +214,7 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 		if kid.Version = in.Version; kid.Deleted {
 			kid.Local, kid.Fields, kid.File = "", nil, nil
 		}
+		relink(&tx, selfOf(in, e), e, kid)
 		e.Children = request.Joined(e.Children, kid)
 	default:
 		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
@@ -281,6 +285,10 @@ func gather(e request.Entry, ev Gathered) (store.Tx, error) {
 	if e.Role != request.Owner || e.Intent != nil {
 		return store.Tx{}, fmt.Errorf("%s: a %s gathers nothing", e.ID, e.Role)
 	}
+	tx := store.Tx{Owe: ev.Owe, Now: ev.Now}
+	for _, c := range ev.Children {
+		relink(&tx, e.Owner, e, c)
+	}
 	e.Version, e.Updated = e.Version.Next(), ev.Now
 	e.Children = slices.Clone(ev.Children)
 	for i := range e.Children {
@@ -289,7 +297,27 @@ func gather(e request.Entry, ev Gathered) (store.Tx, error) {
 		}
 	}
 	e.Holders = holding(e.Holders, ev.Owe)
-	return store.Tx{Entry: e, Owe: ev.Owe, Now: ev.Now}, nil
+	tx.Entry = e
+	return tx, nil
+}
+
+// childLink is how a child is found by its local id alone. No id of a record has a slash.
+func childLink(site request.Site, collection, local string) store.Link {
+	return store.Link{Site: site, Local: collection + "/" + local}
+}
+
+// relink lets a child be found by its local id, and no longer by the one that it had.
+func relink(tx *store.Tx, site request.Site, e request.Entry, c request.Child) {
+	was, _ := e.Child(c.ID)
+	if was.Local == c.Local {
+		return
+	}
+	if was.Local != "" {
+		tx.Unlink = append(tx.Unlink, childLink(site, c.Collection, was.Local))
+	}
+	if c.Local != "" {
+		tx.Link = append(tx.Link, childLink(site, c.Collection, c.Local))
+	}
 }
 
 // accept makes this site the owner (B3).

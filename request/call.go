@@ -1,6 +1,7 @@
 package request
 
 import (
+	"io"
 	"net/http"
 	"time"
 )
@@ -21,6 +22,13 @@ type Answer struct {
 	Body   []byte
 }
 
+// Stream is an answer whose body is read as it comes. Who has it closes the body.
+type Stream struct {
+	Status int
+	Header http.Header
+	Body   io.ReadCloser
+}
+
 // Write is one write of a client, at its own site's gateway or forwarded from another.
 type Write struct {
 	// Op names the write; repeating it under the same name has no second effect.
@@ -35,6 +43,8 @@ type Write struct {
 	Fields Fields
 	// Child is the child of the request that is written, nil when it is the request itself. Kind and Fields are then the child's.
 	Child *ChildWrite
+	// Raw is the SHA-256 of the body of Call where that is kept apart, since it may be of any size.
+	Raw string
 	// Call is the client's own call as it goes to its own site's upstream; nil for a write that came from a peer.
 	Call *Call
 	// Key is the hash of the client's scoped Idempotency-Key, or ""; Digest that of the call.

@@ -77,3 +77,19 @@ func published(children []Child) []Child {
 	}
 	return out
 }
+
+// Part is a piece of a file on its way between two gateways.
+type Part struct {
+	// Request and Child name the file to a site that has it in its API.
+	Request ID `json:"request,omitempty"`
+	Child   ID `json:"child,omitempty"`
+	// SHA256 is that of the whole file, Size its bytes in all.
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Offset is where Bytes stand in it.
+	Offset int64  `json:"offset"`
+	Bytes  []byte `json:"bytes,omitempty"`
+}
+
+// MaxPart is the most bytes in one Part.
+const MaxPart = 512 << 10

@@ -29,6 +29,7 @@ const (
 	Unavailable      ErrKind = "unavailable"       // certainly not done, may work later
 	StoreDown        ErrKind = "store-unavailable" // our store; nothing happened
 	Loop             ErrKind = "loop"              // the call came round in a circle
+	NoContent        ErrKind = "content-missing"   // the bytes of the file that a write names are not there yet; nothing happened
 	Forbidden        ErrKind = "forbidden"         // a peer spoke for a site that is not its own
 	TooLarge         ErrKind = "too-large"
 	ClientGone       ErrKind = "cancelled" // the client went away

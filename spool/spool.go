@@ -37,6 +37,7 @@ type Spool struct {
 	parts sync.Mutex // held while a part is appended
 	mu    sync.Mutex
 	used  int64
+	swept time.Time
 }
 
 // Open makes the directory where it is missing, and removes what an earlier process left unfinished and without a name.
@@ -75,7 +76,7 @@ func (s *Spool) Sweep() error {
 		used += info.Size()
 	})
 	s.mu.Lock()
-	s.used = used
+	s.used, s.swept = used, s.o.Now()
 	s.mu.Unlock()
 	return err
 }
@@ -93,7 +94,7 @@ func (s *Spool) each(do func(name string, info fs.FileInfo)) error {
 // room takes n bytes of what may be kept. The error has Kind Unavailable: there is no room just now.
 func (s *Spool) room(n int64) error {
 	s.mu.Lock()
-	full := s.used+n > s.o.Most
+	full := s.used+n > s.o.Most || s.o.Now().Sub(s.swept) > s.o.Keep/2
 	if !full {
 		s.used += n
 	}

@@ -42,9 +42,10 @@ var allowed = map[string][]string{
 	"store/storetest":       {"request", "store"},
 	"peer":                  {"request"},
 	"upstream":              {"request", "profile"},
+	"spool":                 {"request"},
 	// L3
-	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream"},
-	"gateway":   {"request", "profile", "routing", "store", "peer"},
+	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool"},
+	"gateway":   {"request", "profile", "routing", "store", "peer", "spool"},
 	"web":       {},
 	"configs":   {"request", "profile", "schedule", "routing", "upstream"},
 	// L4

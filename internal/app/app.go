@@ -23,6 +23,7 @@ import (
 	"github.com/meridian-gateway/meridian/replicate"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
+	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/upstream"
 )
@@ -64,6 +65,7 @@ type App struct {
 
 	store     store.Store
 	upstream  *upstream.Client
+	files     *spool.Spool
 	peers     *peer.Client
 	engine    *replicate.Engine
 	metrics   *gateway.Metrics
@@ -199,7 +201,11 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 		return err
 	}
 	a.onStop("peers", func(context.Context) error { a.peers.Close(); return nil })
+	if a.files, err = a.openFiles(n, site); err != nil {
+		return err
+	}
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
+		Files: a.files, Streams: streams{a.upstream},
 		Notes: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
 		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
 		Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
@@ -248,7 +254,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
 		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
-		BodyTimeout: n.Limits.BodyTimeout})
+		BodyTimeout: n.Limits.BodyTimeout, Files: a.files})
 	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h)
 	a.addresses.Client = addr
 	return err

@@ -81,11 +81,17 @@ type JSONServer struct {
 // NewJSONServer starts a json-server of a generation: 0 (0.17, integer ids, Location) or 1 (1.0 beta, string ids).
 func NewJSONServer(t testing.TB, generation int) *JSONServer {
 	t.Helper()
+	return NewJSONServerOf(t, generation, `{"tickets":[]}`)
+}
+
+// NewJSONServerOf starts a json-server with other collections: data is its file.
+func NewJSONServerOf(t testing.TB, generation int, data string) *JSONServer {
+	t.Helper()
 	script := [...]string{"json-server-0/node_modules/json-server/lib/cli/bin.js", "json-server-1/node_modules/json-server/lib/bin.js"}[generation]
 	bin := cached(t, "json-server", script)
 	dir := t.TempDir()
 	db := filepath.Join(dir, "db.json")
-	if err := os.WriteFile(db, []byte(`{"tickets":[]}`), 0o600); err != nil {
+	if err := os.WriteFile(db, []byte(data), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	port := FreePort(t)
