@@ -1,7 +1,6 @@
 package field
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -19,22 +18,14 @@ func starts() map[string]func(testing.TB) *API {
 	return map[string]func(testing.TB) *API{"redmine": StartRedmine, "rt": StartRT}
 }
 
-// creates are the calls by which clients make a request with a subject.
-func creates() map[string][2]string {
-	return map[string][2]string{
-		"redmine": {"/issues.json", `{"issue":{"project_id":1,"subject":%q}}`},
-		"rt":      {"/REST/2.0/ticket", `{"Queue":"Support","Subject":%q}`},
-	}
-}
-
 // Two servers of each kind run at once, and know nothing of each other.
 func TestServersStart(t *testing.T) {
 	for kind, start := range starts() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			a, b := start(t), start(t)
-			create := creates()[kind]
-			if _, err := a.Call("POST", create[0], fmt.Sprintf(create[1], "lamp")); err != nil {
+			say := speeches()[kind]
+			if _, err := a.Call("POST", say.create, say.body(words{"subject": "lamp"}, true)); err != nil {
 				t.Fatal(err)
 			}
 			if all, err := a.Records(); err != nil || len(all) != 1 || all[0]["subject"] != "lamp" {
