@@ -25,6 +25,8 @@ func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
 		return Accepted
 	case slices.Contains(k.stale, a.Status):
 		return Stale
+	case slices.Contains(k.gone, a.Status) && v == List:
+		return Accepted // there is nothing to be listed
 	case slices.Contains(k.gone, a.Status):
 		return Gone
 	}
@@ -252,7 +254,7 @@ func (c *Collection) hits(a request.Answer, as request.Error, by string, is func
 	if a.Status != 200 || !valid(a.Body) {
 		return nil, doubt("the search by " + by + " was not answered with a list")
 	}
-	list, ok := c.list(a.Body)
+	list, ok := c.listIn(a.Body)
 	if !ok {
 		return nil, doubt("the answer to the search by " + by + " holds no list where the profile says")
 	}
@@ -282,8 +284,8 @@ func (c *Collection) hits(a request.Answer, as request.Error, by string, is func
 	return hits, nil
 }
 
-// list are the records in an answer: where the envelope says, or the whole body; one record alone counts as a list of one.
-func (c *Collection) list(body []byte) ([]byte, bool) {
+// listIn are the records in an answer: where the envelope says, or the whole body; one record alone counts as a list of one.
+func (c *Collection) listIn(body []byte) ([]byte, bool) {
 	for _, p := range []pointer{c.envelope.items, c.envelope.answer, nil} {
 		list, ok := lookup(body, p)
 		if !ok || c.envelope.items != nil && p == nil && isObject(list) {
