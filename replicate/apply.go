@@ -100,7 +100,7 @@ func (g *Engine) yieldTo(ctx context.Context, rec store.Record, s request.Snapsh
 // asItIs reports whether a copy has the snapshot's fields already, so that only the ledger must learn of it. With stamps the record
 // itself tells the version.
 func (g *Engine) asItIs(c *profile.Collection, e request.Entry, s request.Snapshot) bool {
-	return e.Local != "" && !s.Deleted && s.Terms.Linked() && len(e.Suspect) == 0 && !c.Stamps() && !e.Version.IsZero() &&
+	return e.Local != "" && e.Version != s.Version && !s.Deleted && s.Terms.Linked() && len(e.Suspect) == 0 && !c.Stamps() && !e.Version.IsZero() &&
 		len(profile.Diff(s.Fields, e.Fields)) == 0 && len(e.Fields.Missing(s.Fields)) == 0
 }
 

@@ -42,6 +42,7 @@ func noticed(e request.Entry, ev Event) (store.Tx, error) {
 	}
 	unlink := []store.Link{{Site: v.Site, Local: e.Local}}
 	e.Version, e.Role, e.Local, e.Fields, e.ETag, e.Plan, e.Updated = e.Version.Next(), request.Tombstone, "", nil, "", nil, v.Now
+	e.Children = nil
 	e.Holders = holding(e.Holders, v.Owe)
 	return store.Tx{Entry: e, Unlink: unlink, Owe: v.Owe, Now: v.Now}, nil
 }

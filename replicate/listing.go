@@ -50,13 +50,14 @@ func (g *Engine) walk(ctx context.Context, c *profile.Collection, since time.Tim
 func (g *Engine) page(ctx context.Context, c *profile.Collection, call request.Call) (request.Answer, error) {
 	for tries := 1; ; tries++ {
 		ans, err := g.Upstream.Do(ctx, call, true)
-		if err == nil && ans.Status < 500 && ans.Status != 429 && ans.Status != 408 {
-			return ans, nil
-		}
-		if tries == pageTries || ctx.Err() != nil {
-			if err == nil {
-				err = &request.Error{Op: "replicate.list", Kind: request.Unavailable, Detail: "listing " + c.Name() + ": " + said(g.Self, ans)}
+		verdict := profile.Doubtful
+		if err == nil {
+			if verdict = c.Judge(profile.List, ans); verdict == profile.Accepted {
+				return ans, nil
 			}
+			err = &request.Error{Op: "replicate.list", Kind: request.Unavailable, Detail: "listing " + c.Name() + ": " + said(g.Self, ans)}
+		}
+		if tries == pageTries || ctx.Err() != nil || verdict != profile.Doubtful && verdict != profile.Unavailable {
 			return ans, err
 		}
 		g.nap(ctx, 200*time.Millisecond<<tries)

@@ -135,7 +135,10 @@ func (g *Engine) identify(ctx context.Context, c *profile.Collection, local stri
 		if _, canFind := c.FindCall(request.NewID(g.now())); canFind {
 			return "", "", nil
 		}
-		// The API has no external id: a create whose answer was lost looks like this.
+		// The API has no external id: an independent copy looks like this, and a create whose answer was lost.
+		if other, err := g.isApart(ctx, c.Name(), local); other != "" || err != nil {
+			return "", "it is a copy of request " + string(other) + " that is not linked", err
+		}
 		open, err := g.openCreate(ctx, c, fields)
 		if open != "" {
 			why = "it may be what request " + string(open) + " has made: a create whose end is not known"

@@ -131,6 +131,7 @@ func pairing(c *cluster) {
 func TestSeedPairsAtTwoSites(t *testing.T) {
 	for _, corr := range []bool{true, false} {
 		inBubble(t, corr, func(c *cluster) {
+			t := c.t
 			pairing(c)
 			for i := range 50 {
 				c.put("sf", map[string]any{"key": fmt.Sprint("k", i), "title": fmt.Sprint("sf ", i)})
@@ -172,6 +173,7 @@ func TestSeedPairsAtTwoSites(t *testing.T) {
 func TestSeedSurvivesDeaths(t *testing.T) {
 	for _, corr := range []bool{true, false} {
 		inBubble(t, corr, func(c *cluster) {
+			t := c.t
 			pairing(c)
 			for i := range 120 {
 				c.put("sf", map[string]any{"key": fmt.Sprint("k", i)})
@@ -209,6 +211,7 @@ func TestSeedSurvivesDeaths(t *testing.T) {
 
 func TestSeedLeavesAlone(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
+		t := c.t
 		c.listing()
 		res, local := c.must("chicago", request.Create, "", `{"title":"known"}`)
 		gid := res.Entry.ID
@@ -259,6 +262,7 @@ func TestSeedWithFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, true, func(c *cluster) {
+				t := c.t
 				c.listing()
 				for i := range 30 {
 					c.put("sf", map[string]any{"status": "closed", "n": i})
@@ -289,6 +293,7 @@ func TestSeedWithFaults(t *testing.T) {
 // Two gateways of a site that meet the same record enter one request.
 func TestSeedNamesAreOne(t *testing.T) {
 	inBubble(t, false, func(c *cluster) {
+		t := c.t
 		g := c.at("sf")
 		local := c.put("sf", map[string]any{"title": "x"})
 		one, err := g.nameFor(t.Context(), "tickets", local)

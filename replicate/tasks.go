@@ -2,11 +2,14 @@ package replicate
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
 )
 
 // What a gateway notices of changes behind its back, and does about them; for metrics.
@@ -22,11 +25,19 @@ const (
 // Noticer is a Meter that is told what was noticed behind the gateway's back.
 type Noticer interface {
 	Noticed(collection, what string)
+	// Watched tells how a look for such changes ended.
+	Watched(collection string, well bool)
 }
 
 func (g *Engine) notice(collection, what string) {
 	if m, ok := g.Meter.(Noticer); ok {
 		m.Noticed(collection, what)
+	}
+}
+
+func (g *Engine) watched(collection string, well bool) {
+	if m, ok := g.Meter.(Noticer); ok {
+		m.Watched(collection, well)
 	}
 }
 
@@ -39,11 +50,71 @@ type tasks struct {
 	salt   string
 	seed   *seeder
 	wakeup chan struct{} // a wish to look at once
+	watch  []*watch
+	// apart are the local ids of copies that are not linked, by collection, as of a moment.
+	apart map[string]apart
 }
 
 // runTasks runs them until ctx ends.
 func (g *Engine) runTasks(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { g.watchAll(ctx) })
 	g.seedLoop(ctx)
+	running.Wait()
+}
+
+func (t *tasks) addWatch(w *watch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watch = append(t.watch, w)
+}
+
+func (t *tasks) watching() []*watch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.watch)
+}
+
+func (t *tasks) forgetApart() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.apart = nil
+}
+
+// apart is a set of local ids, and when it was made.
+type apart struct {
+	at  time.Time
+	ids map[string]request.ID
+}
+
+// apartLife is how long such a set is good for while records are seeded.
+const apartLife = 30 * time.Second
+
+// isApart reports whether a record is an independent copy, of which request. Only the ledger knows where records carry no ids.
+func (g *Engine) isApart(ctx context.Context, collection, local string) (request.ID, error) {
+	g.tasks.mu.Lock()
+	known, ok := g.tasks.apart[collection]
+	g.tasks.mu.Unlock()
+	if ok && g.now().Sub(known.at) < apartLife {
+		return known.ids[local], nil
+	}
+	fresh := apart{at: g.now(), ids: make(map[string]request.ID)}
+	err := g.eachEntry(ctx, func(rec store.Record) error {
+		if e := &rec.Entry; e.Collection == collection && e.Apart != "" {
+			fresh.ids[e.Apart] = e.ID
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	g.tasks.mu.Lock()
+	defer g.tasks.mu.Unlock()
+	if g.tasks.apart == nil {
+		g.tasks.apart = make(map[string]apart)
+	}
+	g.tasks.apart[collection] = fresh
+	return fresh.ids[local], nil
 }
 
 func (t *tasks) lister() func(*profile.Collection, time.Time) pages {
