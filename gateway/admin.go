@@ -32,7 +32,9 @@ type AdminOptions struct {
 	// Planner tells what is scheduled; nil: nothing is served of it.
 	Planner Planner
 	// Seeder brings in what was there before; nil: nothing is served of it.
-	Seeder  Seeder
+	Seeder Seeder
+	// Watches tells of changes behind the gateway; nil: nothing is served of it.
+	Watches WatchLister
 	Metrics *Metrics
 	Log     *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from

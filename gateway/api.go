@@ -45,6 +45,9 @@ func (a *admin) api(r *mux.Router) {
 		handle("GET", "/seed", a.seedState)
 		handle("DELETE", "/seed", a.seedCancel)
 	}
+	if a.Watches != nil {
+		handle("GET", "/watch", a.watch)
+	}
 	handle("GET", "/deliveries", a.deliveries)
 	handle("POST", "/deliveries/retry", a.retry)
 	handle("POST", "/deliveries/cancel", a.cancel)

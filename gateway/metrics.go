@@ -40,6 +40,9 @@ type Metrics struct {
 	warnings   prometheus.Gauge
 	reloads    *prometheus.CounterVec
 	badFile    prometheus.Gauge
+	behind     *prometheus.CounterVec
+	watching   *prometheus.GaugeVec
+	differing  *prometheus.CounterVec
 
 	// Children are resolved once for each of the few sites and routes there are.
 	sites sync.Map // request.Site -> *siteMetrics
@@ -96,6 +99,9 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	m.warnings = gauge("store_warnings", "Things that are unsafe about the store as it is set up.").WithLabelValues()
 	m.reloads = counter("config_reloads_total", "Network files read after the start, by result (taken, refused).", "result")
 	m.badFile = gauge("config_refused", "1 while the network file on disk is one that was refused.").WithLabelValues()
+	m.behind = counter("behind_total", "What was done about changes that were made behind the gateway, by collection.", "collection", "what")
+	m.watching = gauge("watch_failing", "1 while looking for changes behind the gateway fails, or is stopped by an alarm, by collection.", "collection")
+	m.differing = counter("verify_differences_total", "Differences that verify found, by kind.", "kind")
 	m.reloads.WithLabelValues("taken")
 	m.reloads.WithLabelValues("refused")
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -201,6 +207,32 @@ func (m *Metrics) Reloaded(taken bool) {
 	}
 	m.reloads.WithLabelValues("refused").Inc()
 	m.badFile.Set(1)
+}
+
+// Noticed counts what was done about a change that was made behind the gateway.
+func (m *Metrics) Noticed(collection, what string) {
+	if m != nil {
+		m.behind.WithLabelValues(collection, what).Inc()
+	}
+}
+
+// Watched tells how a look for such changes ended.
+func (m *Metrics) Watched(collection string, well bool) {
+	if m == nil {
+		return
+	}
+	failing := 1.0
+	if well {
+		failing = 0
+	}
+	m.watching.WithLabelValues(collection).Set(failing)
+}
+
+// Differed counts a difference that verify found.
+func (m *Metrics) Differed(kind string) {
+	if m != nil {
+		m.differing.WithLabelValues(kind).Inc()
+	}
 }
 
 // StoreWarnings sets how many things are unsafe about the store.

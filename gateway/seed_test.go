@@ -20,6 +20,10 @@ func (noSeeder) Seed(context.Context, request.SeedOrder) (request.Seeding, error
 func (noSeeder) Seeding(context.Context) (request.Seeding, error)    { return request.Seeding{}, nil }
 func (noSeeder) CancelSeed(context.Context) (request.Seeding, error) { return request.Seeding{}, nil }
 
+func (noSeeder) Watching() []request.Watching {
+	return []request.Watching{{Collection: "tickets", Every: 30 * time.Second, Looked: 7, Error: "no"}}
+}
+
 // seeder remembers the order it was given.
 type seeder struct {
 	order request.SeedOrder

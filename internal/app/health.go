@@ -108,8 +108,19 @@ func (a *App) problems() []string {
 	if err := a.refused.Load(); err != nil {
 		out = append(out, "the network file on disk was not taken: "+(*err).Error())
 	}
+	for _, w := range a.engine.Watching() {
+		switch {
+		case w.Alarm != "":
+			out = append(out, w.Alarm)
+		case w.Error != "" && time.Since(w.Failing) > watchPatience:
+			out = append(out, "changes of "+w.Collection+" behind the gateway cannot be looked for since "+w.Failing.UTC().Format(time.RFC3339)+": "+w.Error)
+		}
+	}
 	return out
 }
+
+// watchPatience is how long looking for changes may fail before health says so.
+const watchPatience = time.Minute
 
 // Ready tells whether clients can be served: the store answers and the gateway is not stopping.
 func (a *App) Ready(ctx context.Context) error {
