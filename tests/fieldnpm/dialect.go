@@ -24,8 +24,10 @@ type Dialect struct {
 	Names map[string]string
 	// Status are the local words for the canonical ones.
 	Status map[string]any
-	// Wrap is the member around records, "" where there is none.
-	Wrap string
+	// Wrap is the member around records, "" where there is none; Inner is one more around the fields, and Type stands beside that.
+	Wrap, Inner, Type string
+	// Media is the type of bodies, "" for plain JSON.
+	Media string
 	// Method changes a record; Whole wants all of it, Match an If-Match.
 	Method       string
 	Whole, Match bool
@@ -63,6 +65,13 @@ func dialects() map[string]Dialect {
 			Time:   func(t time.Time) any { return t.UTC().Format("2006-01-02T15:04:05.000Z") },
 			Made:   201, Changed: 200, Removed: 204,
 		},
+		"jsonapi": {
+			Path: "/rest/tickets", Item: "/rest/tickets/%s", Method: http.MethodPatch, Wrap: "data", Inner: "attributes", Type: "tickets",
+			Media:  "application/vnd.api+json",
+			Names:  map[string]string{"subject": "title", "description": "details", "status": "state", "priority": "severity", "due": "due_by"},
+			Status: map[string]any{"open": "open", "in progress": "working", "closed": "closed"},
+			Time:   inOslo("02.01.2006 15:04"), Made: 201, Changed: 200, Removed: 200,
+		},
 	}
 }
 
@@ -95,9 +104,15 @@ func (d Dialect) Local(w Words) map[string]any {
 }
 
 // Body is a call's body that says words.
-func (d Dialect) Body(w Words) string { return d.wrapped(d.Local(w)) }
+func (d Dialect) Body(w Words) string { return d.wrapped("", d.Local(w)) }
 
-func (d Dialect) wrapped(record map[string]any) string {
+func (d Dialect) wrapped(id string, record map[string]any) string {
+	if d.Inner != "" {
+		record = map[string]any{d.Inner: record, "type": d.Type}
+		if id != "" {
+			record["id"] = id
+		}
+	}
 	if d.Wrap != "" {
 		record = map[string]any{d.Wrap: record}
 	}
@@ -108,31 +123,50 @@ func (d Dialect) wrapped(record map[string]any) string {
 	return string(b)
 }
 
+func (d Dialect) header() http.Header {
+	h := make(http.Header)
+	if d.Media != "" {
+		h.Set("Content-Type", d.Media)
+	}
+	return h
+}
+
+// inOslo writes times in a layout, as a clock in Oslo shows them.
+func inOslo(layout string) func(time.Time) any {
+	return func(t time.Time) any {
+		zone, err := time.LoadLocation("Europe/Oslo")
+		if err != nil {
+			return err.Error()
+		}
+		return t.In(zone).Format(layout)
+	}
+}
+
 // Address is the path of a record.
 func (d Dialect) Address(id string) string { return fmt.Sprintf(d.Item, id) }
 
 // Create makes a request by way of a gateway, as a client would.
 func (d Dialect) Create(g *harness.Gateway, w Words) harness.Answer {
-	return g.Create(d.Path, d.Body(w))
+	return g.Do(harness.Call{Method: http.MethodPost, Path: d.Path, Body: d.Body(w), Header: d.header()})
 }
 
 // Change changes a record by way of a gateway, as a client would: it reads it first where the server wants the version or all of it.
 func (d Dialect) Change(g *harness.Gateway, id string, w Words) harness.Answer {
-	call := harness.Call{Method: d.Method, Path: d.Address(id), Body: d.Body(w)}
+	call := harness.Call{Method: d.Method, Path: d.Address(id), Body: d.wrapped(id, d.Local(w)), Header: d.header()}
 	if d.Match || d.Whole {
 		was := g.Get(call.Path)
 		if was.Err != nil || was.Status != http.StatusOK {
 			return was
 		}
 		if d.Match {
-			call.Header = http.Header{"If-Match": {was.Header.Get("Etag")}}
+			call.Header.Set("If-Match", was.Header.Get("Etag"))
 		}
 		if d.Whole {
 			record := was.Record()
 			for member, value := range d.Local(w) {
 				record[member] = value
 			}
-			call.Body = d.wrapped(record)
+			call.Body = d.wrapped(id, record)
 		}
 	}
 	return g.Do(call)

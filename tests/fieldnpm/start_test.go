@@ -15,7 +15,8 @@ func TestMain(m *testing.M) {
 
 // starts are the servers by name.
 func starts() map[string]func(testing.TB) *API {
-	return map[string]func(testing.TB) *API{"cap": NewCAP, "pouchdb": NewPouchDB, "gitea": NewGitea, "strapi": NewStrapi}
+	return map[string]func(testing.TB) *API{"cap": NewCAP, "pouchdb": NewPouchDB, "gitea": NewGitea, "strapi": NewStrapi,
+		"jsonapi": NewJSONAPI}
 }
 
 // Each server starts twice at once, empty.
