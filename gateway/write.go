@@ -77,10 +77,13 @@ func (c *intercepted) read() bool {
 		c.refuse(problemFor(err))
 		return false
 	}
-	versions, own, err := parseIfMatch(r.Header["If-Match"])
-	if err != nil {
-		c.refuse(problemFor(err))
-		return false
+	var versions []string
+	own := false
+	if !c.m.Collection.HasETag() { // else the tags are the API's, in whatever form, and it compares them itself
+		if versions, own, err = parseIfMatch(r.Header["If-Match"]); err != nil {
+			c.refuse(problemFor(err))
+			return false
+		}
 	}
 	body, p := c.body()
 	if p != nil {

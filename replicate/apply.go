@@ -230,7 +230,11 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil && !vanished {
 		return g.applyBroke(dctx, rec, s, err)
 	}
-	if verdict == profile.Gone && !vanished && !g.credible(dctx) {
+	switch {
+	case vanished:
+	case o.verb == profile.Delete:
+		verdict = g.reallyGone(dctx, c, o.local, verdict)
+	case verdict == profile.Gone && !g.credible(dctx):
 		verdict = profile.Unavailable
 	}
 	switch verdict {
@@ -311,7 +315,7 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 		}
 	}
 	if c.ReadBack() && out.ans != nil && out.kind != request.Delete {
-		if lost := g.ignored(ctx, c, landed.Local, s.Fields); len(lost) > 0 {
+		if lost := g.insisted(ctx, c, landed.Local, s, out.kind); len(lost) > 0 {
 			var err error
 			if out.kind == request.Create && rec.Entry.Role == request.Elect {
 				rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists, and is not good enough to own
@@ -338,6 +342,24 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 	}
 	out.rec, out.ack = after, delivered(after.Entry)
 	return out
+}
+
+// insisted reads a record back and lists the fields that are not what was written. Some APIs take fields in an update that they ignore
+// when a record is made: those are written once more.
+func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, kind request.Kind) []string {
+	lost := g.ignored(ctx, c, local, s.Fields)
+	if len(lost) == 0 || kind != request.Create {
+		return lost
+	}
+	o := updating(c, local, s.Fields.Only(lost...), profile.Marks{})
+	call, err := g.made(ctx, c, o)
+	if err != nil {
+		return lost
+	}
+	if ans, err := g.send(ctx, c, call, o); err != nil || c.Judge(o.verb, ans) != profile.Accepted {
+		return lost
+	}
+	return g.ignored(ctx, c, local, s.Fields)
 }
 
 // searched finds the record of a create that was answered without a usable id, as some APIs do. What cannot be found now is left to

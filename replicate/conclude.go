@@ -24,11 +24,13 @@ func (g *Engine) conclude(ctx context.Context, rec store.Record, c *profile.Coll
 	case profile.Accepted:
 		return g.accepted(ctx, rec, c, ans)
 	case profile.Gone:
-		if in.Kind == request.Delete && g.credible(ctx) {
+		if in.Kind == request.Delete && g.reallyGone(ctx, c, rec.Entry.Local, profile.Gone) == profile.Gone {
 			return g.accepted(ctx, rec, c, ans)
 		}
 		return g.refuse(ctx, rec, &ans, nil)
-	case profile.Refused, profile.Unavailable, profile.Stale:
+	case profile.Refused:
+		return g.refusedInPart(ctx, rec, c, ans)
+	case profile.Unavailable, profile.Stale:
 		return g.refuse(ctx, rec, &ans, nil)
 	}
 	if ans.Status < 500 || ans.Status == http.StatusBadGateway || ans.Status == http.StatusGatewayTimeout {
@@ -155,6 +157,30 @@ func (g *Engine) refuse(ctx context.Context, rec store.Record, ans *request.Answ
 		e = request.Entry{}
 	}
 	return request.Result{Answer: ans, Entry: e}, cause
+}
+
+// refusedInPart passes on a refusal. Some APIs refuse one field of a write and take the others: where their answers are not to be
+// trusted the record is read, and what is different becomes a version, although the write was refused.
+func (g *Engine) refusedInPart(ctx context.Context, rec store.Record, c *profile.Collection, ans request.Answer) (request.Result, error) {
+	e := rec.Entry
+	if !c.ReadBack() || e.Local == "" || e.Intent.Kind == request.Delete {
+		return g.refuse(ctx, rec, &ans, nil)
+	}
+	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	defer cancel()
+	record, etag, err := g.read(dctx, c, e.Local)
+	if err != nil {
+		return g.refuse(ctx, rec, &ans, nil)
+	}
+	got, err := c.FromRecord(record)
+	if err != nil || len(profile.Diff(e.Fields, got)) == 0 && len(profile.Diff(got, e.Fields)) == 0 {
+		return g.refuse(ctx, rec, &ans, nil)
+	}
+	after, err := g.step(dctx, rec, Landed{Local: e.Local, Fields: got, ETag: etag, Outcome: request.NotDone, Status: ans.Status, Now: g.now()})
+	if err != nil {
+		return g.refuse(ctx, rec, &ans, nil)
+	}
+	return request.Result{Answer: &ans, Entry: after.Entry}, nil
 }
 
 // unknown waits, as long as the client does, for the resolver to find out how a write ended.

@@ -28,6 +28,9 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		return request.Result{Entry: e}, &request.Error{Op: "replicate.forward", Kind: request.Conflict, Request: e.ID,
 			Detail: "the request is owned by " + string(e.Owner) + " and this site refuses writes of its copies; write it there"}
 	}
+	if err := g.tagged(ctx, c, e, w); err != nil {
+		return request.Result{Entry: e}, err
+	}
 	fw := w
 	fw.Call, fw.Key, fw.Digest, fw.Local = nil, "", "", ""
 	fw.Via = append(w.Via[:len(w.Via):len(w.Via)], g.Self)
@@ -62,6 +65,25 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	g.ownPart(ctx, c, w, &res)
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
+}
+
+// tagged checks a client's precondition in the tags of this site's own API, which mean nothing at the owner.
+func (g *Engine) tagged(ctx context.Context, c *profile.Collection, e request.Entry, w request.Write) error {
+	if w.Call == nil || !c.HasETag() || len(w.Call.Header["If-Match"]) == 0 || e.Local == "" {
+		return nil
+	}
+	_, tag, err := g.read(ctx, c, e.Local)
+	if err != nil {
+		return err
+	}
+	for _, line := range w.Call.Header["If-Match"] {
+		for one := range strings.SplitSeq(line, ",") {
+			if one = strings.TrimSpace(one); one == "*" || one == tag {
+				return nil
+			}
+		}
+	}
+	return &request.Error{Op: "replicate.Write", Kind: request.Precondition, Request: e.ID, Detail: "the record has changed: its tag is " + tag}
 }
 
 // errBecameOwner says that this site came to own the request while it looked for the owner.

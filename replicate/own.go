@@ -96,6 +96,28 @@ func (g *Engine) credible(ctx context.Context) bool {
 	return err == nil && g.Profile.Proves(ans)
 }
 
+// reallyGone is what an answer to a deletion means in the end. Some APIs say that there is no such record when they mean that of the
+// version that was named, and some fail when the record is gone already: the record itself tells.
+func (g *Engine) reallyGone(ctx context.Context, c *profile.Collection, local string, v profile.Verdict) profile.Verdict {
+	switch {
+	case v == profile.Gone && !c.NeedsCurrent(profile.Delete):
+		if !g.credible(ctx) {
+			return profile.Unavailable
+		}
+		return v
+	case v != profile.Gone && v != profile.Doubtful:
+		return v
+	}
+	_, _, err := g.read(ctx, c, local)
+	switch {
+	case err != nil && request.KindOf(err) == request.NotFound:
+		return profile.Gone
+	case v == profile.Gone:
+		return profile.Unavailable
+	}
+	return v
+}
+
 // notProven is the error for a record that is said to be gone by an API that does not show that it knows the gateway.
 func notProven(local string) error {
 	return &request.Error{Op: "replicate.read", Kind: request.Unavailable, Retry: 5 * time.Second,

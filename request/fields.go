@@ -53,6 +53,17 @@ func (f Fields) Without(names ...string) Fields {
 	return out
 }
 
+// Only returns the fields of f with the names, in the order of f.
+func (f Fields) Only(names ...string) Fields {
+	out := make(Fields, 0, len(names))
+	for _, x := range f {
+		if slices.Contains(names, x.Name) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // Merge returns f with the fields of patch written over it. An explicit null is a value, not a removal.
 func (f Fields) Merge(patch Fields) Fields {
 	out := slices.Clone(f)
