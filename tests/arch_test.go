@@ -27,9 +27,10 @@ var allowed = map[string][]string{
 	// L0
 	"request": {},
 	// L1
-	"profile":         {"request", "profile/presets"},
-	"profile/presets": {},
-	"schedule":        {"request"},
+	"profile":            {"request", "profile/presets", "profile/expression"},
+	"profile/presets":    {},
+	"profile/expression": {},
+	"schedule":           {"request"},
 	// L2
 	"routing":               {"request", "schedule"},
 	"store":                 {"request"},
