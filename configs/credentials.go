@@ -52,6 +52,7 @@ func (p *parser) login(node, key *yaml.Node, s siteSpec, d profiled) *upstream.L
 	switch {
 	case given != nil && other:
 		p.fault(keyed(at, "login"), key.Value+".credentials: login and basic or bearer exclude each other", "")
+		return nil
 	case given == nil && (other || of == nil || of.Login == nil):
 		return nil
 	}

@@ -65,8 +65,12 @@ func (f Faults) Render(source []byte) string {
 
 var (
 	userinfo = regexp.MustCompile(`//[^/@\s]*@`)
-	inLogin  = regexp.MustCompile(`\b([A-Za-z_][A-Za-z0-9_-]*)(["']?\s*:\s*)([^\s,{}\[\]][^,}\]]*)`)
-	secrets  = regexp.MustCompile(`\b(peer_key|password|bearer|token|[Aa]uthorization|[A-Za-z-]*[Kk]ey|[A-Za-z_-]*[Ss]ecret|[A-Za-z_-]*[Tt]oken)["']?\s*:\s*[^\s,{}][^,}]*`)
+	// A value is in quotes, or it ends where a mapping in one line has its next.
+	scalar  = `"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|(?:\$\{[^}]*\}|[^\s,{}\[\]"'])(?:\$\{[^}]*\}|[^,}\]])*`
+	secrets = regexp.MustCompile(`\b((?:peer_key|password|bearer|token|[Aa]uthorization|[A-Za-z-]*[Kk]ey|[A-Za-z_-]*[Ss]ecret|[A-Za-z_-]*[Tt]oken)["']?\s*:\s*)(` + scalar + `)`)
+	inLogin = regexp.MustCompile(`\b([A-Za-z_][A-Za-z0-9_-]*)(["']?\s*:\s*)(` + scalar + `)`)
+	// shown are values that are no secrets but stand for them.
+	shown = regexp.MustCompile(`^["']?(\$\{[^}]*\}|\{[A-Za-z0-9_]+\})["']?$`)
 )
 
 // masked is a line of the file without what may be a secret in it; all else stays in its place.
@@ -76,20 +80,24 @@ func masked(line string) string {
 	if i := strings.Index(line, "login"); i >= 0 {
 		line = line[:i] + inLogin.ReplaceAllStringFunc(line[i:], func(m string) string {
 			sub := inLogin.FindStringSubmatch(m)
-			if slices.Contains([]string{"login", "method", "path", "from", "at", "name", "lifetime", "basic", "status", "expired"}, sub[1]) ||
-				strings.HasPrefix(strings.TrimLeft(sub[3], "\"'"), "$") {
+			switch sub[1] {
+			case "method", "path", "from", "at", "name", "lifetime", "basic", "status", "expired", "username":
 				return m
 			}
-			return sub[1] + sub[2] + stars(sub[3])
+			return sub[1] + sub[2] + starred(sub[3])
 		})
 	}
 	return secrets.ReplaceAllStringFunc(line, func(m string) string {
-		key, v, _ := strings.Cut(m, ":")
-		if blank := v[:len(v)-len(strings.TrimLeft(v, " \t\"'"))]; !strings.HasPrefix(v[len(blank):], "${") {
-			v = blank + stars(v[len(blank):])
-		}
-		return key + ":" + v
+		sub := secrets.FindStringSubmatch(m)
+		return sub[1] + starred(sub[2])
 	})
+}
+
+func starred(value string) string {
+	if shown.MatchString(strings.TrimSpace(value)) {
+		return value
+	}
+	return stars(value)
 }
 
 func stars(s string) string { return strings.Repeat("*", utf8.RuneCountInString(s)) }

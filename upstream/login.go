@@ -248,7 +248,7 @@ var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 // placeholders finds names that stand for nothing, and a user that is not used.
 func (c *checker) placeholders() {
 	s := c.spec
-	used := map[string]bool{}
+	used, unknown := map[string]bool{}, false
 	look := func(text string, token bool, path ...string) {
 		fill(text, func(name string) string {
 			used[name] = true
@@ -256,8 +256,9 @@ func (c *checker) placeholders() {
 			switch {
 			case given, name == "token" && token:
 			case name != "username" && name != "password":
+				unknown = true
 				c.problem(fmt.Sprintf("nothing is known that {%s} stands for", name),
-					"{username}, {password}, the names under values and, in send, {token}", path...)
+					"known are {username}, {password}, the names under values and, in send, {token}", path...)
 			case name == "username" && s.Username == "", name == "password" && s.Password == "":
 				c.problem(fmt.Sprintf("the login needs a %s", name), `username: gateway, password: "${PASSWORD}"`, name)
 			}
@@ -275,7 +276,7 @@ func (c *checker) placeholders() {
 		look(s.Send[name], true, "send", name)
 	}
 	for _, given := range []struct{ name, value string }{{"username", s.Username}, {"password", s.Password}} {
-		if given.value != "" && !s.Basic && !used[given.name] {
+		if given.value != "" && !s.Basic && !used[given.name] && !unknown {
 			c.problem("the "+given.name+" is not sent", `form: {username: "{username}", password: "{password}"}, or json, or basic: true`, given.name)
 		}
 	}

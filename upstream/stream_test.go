@@ -128,7 +128,9 @@ func TestCutUploads(t *testing.T) {
 			_ = c.Close()
 		})
 		_, err := client(t, base).Stream(t.Context(), put("/f"), io.LimitReader(&pattern{}, 64<<20), 64<<20, true)
-		wantKind(t, err, request.Doubtful)
+		if after > 0 || request.KindOf(err) != request.NotSent { // a connection that is cut at once may be so before anything left
+			wantKind(t, err, request.Doubtful)
+		}
 		if tries.Load() != 1 {
 			t.Errorf("%d tries", tries.Load())
 		}
