@@ -22,7 +22,7 @@ type speech struct {
 	body func(w words, first bool) string
 	// shown are fields as API.Records shows them.
 	shown func(w words) map[string]any
-	// deleted is the statuses of a deletion.
+	// updated is the status of an update.
 	updated int
 }
 
@@ -214,3 +214,8 @@ func inPairs(t *testing.T, test func(t *testing.T, a, b string)) {
 
 // everywhere copies every request to all sites.
 const everywhere = "- {name: everywhere, on: [create], copy: {to: all}}\n"
+
+// addToTickets adds a line to the collection tickets of a profile.
+func addToTickets(profile, line string) string {
+	return strings.Replace(profile, "  tickets:\n", "  tickets:\n    "+line+"\n", 1)
+}
