@@ -233,9 +233,16 @@ func lastSegment(path string) string {
 // Found are the records in the answer to FindCall that really carry the id, the oldest first: a filter that an API does not know
 // returns everything. The error has Kind Doubtful: the answer does not tell, and in particular does not tell that there is none.
 func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
+	switch {
+	case c.find == nil:
+	case slices.Contains(c.find.gone, a.Status):
+		return nil, nil // the API's way of saying that there is none
+	case slices.Contains(c.find.status, a.Status):
+		a.Status = 200
+	}
 	hits, err := c.hits(a, request.Error{Op: "profile.Found", Request: id}, "external id", func(record []byte) bool {
 		was, ok := lookup(record, c.external.read)
-		return ok && unquote(was) == string(id)
+		return ok && c.carries(was, id)
 	})
 	if err != nil {
 		return nil, err

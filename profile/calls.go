@@ -27,7 +27,7 @@ func (c *Collection) NeedsCurrent(v Verb) bool {
 	case v == Replace:
 		return true
 	case v == Update:
-		return k.body != merge || c.etag || c.version != nil || k.has("version")
+		return k.body != merge || c.etag || c.external.marker != nil || c.version != nil || k.has("version")
 	case v == Delete:
 		return c.etag || k.has("version")
 	}
@@ -166,8 +166,18 @@ func cannot(v Verb) error {
 
 // write is a call with a record in its body.
 func (c *Collection) write(v Verb, local string, r *record, m Marks, now Current) (request.Call, error) {
+	if v == Create {
+		if err := c.setParent(r); err != nil {
+			return request.Call{}, err
+		}
+	}
 	for _, x := range c.marksFor(v, m, false) {
 		if err := r.set(x.at, request.Quote(x.value)); err != nil {
+			return request.Call{}, err
+		}
+	}
+	if c.external.marker != nil && m.Request != "" {
+		if err := c.marked(r, v, m.Request, now.Record); err != nil {
 			return request.Call{}, err
 		}
 	}

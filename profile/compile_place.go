@@ -71,10 +71,30 @@ func (c *compiler) external(out *Collection, s CollectionSpec) {
 		c.problem("the external id must be read and written", "as in external_id: {field: /external_id}", "external_id", "field")
 		return
 	}
+	if out.external.lag = s.ExternalID.Lag; out.external.lag < 0 {
+		c.problem("the lag of the search is negative", "", "external_id", "lag")
+	}
+	c.marker(out, s.ExternalID.Marker)
 	if s.ExternalID.Find == nil || s.ExternalID.Find.Off {
 		return
 	}
 	c.finding(out, s, *s.ExternalID.Find)
+}
+
+// marker compiles how the external id stands among other things.
+func (c *compiler) marker(out *Collection, m *Marker) {
+	if m == nil {
+		return
+	}
+	t := parseText(m.Text)
+	switch {
+	case len(t.names) != 1 || t.names[0] != "value":
+		c.problem("a marker holds {value}, once", `as in marker: "[ref:{value}]"`, "external_id", "marker")
+	case strings.TrimSpace(t.literals[0]) == "" && strings.TrimSpace(t.literals[1]) == "":
+		c.problem("a marker is more than {value}: an id that stands there by chance must not be taken for it", `as in marker: "[ref:{value}]"`, "external_id", "marker")
+	default:
+		out.external.marker = newMarker(m.Text, m.List)
+	}
 }
 
 // finding compiles the search by the external id.
@@ -88,6 +108,7 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 	if len(find.Status) > 0 {
 		k.status = find.Status
 	}
+	k.gone = find.Gone
 	k.header, k.contentType = c.headers(find.Headers, "external_id", "find", "headers"), find.ContentType
 	if find.Send != nil {
 		k.send = find.Send.JSON

@@ -186,6 +186,19 @@ func (s *ContentSpec) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(s))
 }
 
+// UnmarshalYAML takes a string or {read, write, as}.
+func (s *ParentSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain ParentSpec
+	if n.Kind == yaml.ScalarNode {
+		*s = ParentSpec{Read: n.Value, Write: n.Value}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
 // UnmarshalYAML takes a scalar, or the word omit.
 func (s *Null) UnmarshalYAML(n *yaml.Node) (err error) {
 	if n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "omit" {
@@ -313,6 +326,19 @@ func (s *ExternalIDSpec) UnmarshalYAML(n *yaml.Node) error {
 		return err
 	}
 	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes a string, or a list of one.
+func (s *Marker) UnmarshalYAML(n *yaml.Node) error {
+	*s = Marker{List: n.Kind == yaml.SequenceNode}
+	if s.List && len(n.Content) == 1 {
+		n = n.Content[0]
+	}
+	if n.Kind != yaml.ScalarNode {
+		return wrongAt(n, `as in marker: "[ref:{value}]", or marker: ["ref-{value}"] where the field is a list`, "a marker is a text, or a list of one text, not %s", kindOf(n))
+	}
+	s.Text = n.Value
+	return nil
 }
 
 // UnmarshalYAML takes a string or {read, write}.

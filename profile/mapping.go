@@ -17,7 +17,7 @@ func (c *Collection) FromCall(body []byte) (request.Fields, error) {
 		return nil, &request.Error{Op: "profile.FromCall", Kind: request.Invalid,
 			Detail: fmt.Sprintf("the body has no JSON object at %q, where this API expects the record", c.envelope.call)}
 	}
-	return c.canonical(record, c.writing, func(f *field) pointer { return f.write }), nil
+	return c.canonical(c.unmarked(c.external.write, record), c.writing, func(f *field) pointer { return f.write }), nil
 }
 
 // FromRecord maps a record as the API answers it, out of its envelope, to canonical fields. The error has Kind Doubtful: the
@@ -26,7 +26,7 @@ func (c *Collection) FromRecord(record []byte) (request.Fields, error) {
 	if !valid(record) || !isObject(record) {
 		return nil, &request.Error{Op: "profile.FromRecord", Kind: request.Doubtful, Detail: "the API's record is not a JSON object"}
 	}
-	return c.canonical(record, c.reading, func(f *field) pointer { return f.read }), nil
+	return c.canonical(c.unmarked(c.external.read, record), c.reading, func(f *field) pointer { return f.read }), nil
 }
 
 // Expect is what FromRecord will give for a record that was made of f: without what this site does not hold, and in the values
@@ -41,7 +41,7 @@ func (c *Collection) Expect(f request.Fields) request.Fields {
 		}
 	}
 	// The body has the shape of writing; where reading differs, the field's value takes the same way in both directions.
-	out := c.canonical(request.Fields(r.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write })
+	out := c.canonical(c.unmarked(c.external.write, request.Fields(r.members).AppendJSON(nil)), c.writing, func(f *field) pointer { return f.write })
 	return slices.DeleteFunc(append(out, alone...), func(x request.Field) bool {
 		named := c.named[x.Name]
 		// With a default it depends on the call whether a record shows no value.

@@ -166,7 +166,7 @@ func whole(v reflect.Value) bool {
 		return s.Off
 	case FindSpec:
 		return s.Off
-	case ETagSpec, Null, Template:
+	case ETagSpec, Null, Template, Marker:
 		return true
 	}
 	return false

@@ -60,16 +60,25 @@ type Collection struct {
 	parent   string // the collection whose records this one's belong to
 	under    string // the record of that collection, where it is known
 	rides    bool   // clients do not make records of it by themselves
+	// parentAt is where a record names its parent; nil where the path does.
+	parentAt struct {
+		read, write pointer
+		number      bool
+	}
 	style    style
 	calls    map[Verb]*call
 	id       idRule
 	envelope struct{ call, answer, items, item pointer }
 	with     []extra
 
-	external struct{ read, write pointer } // nil when there is none
-	find     *call                         // by the external id; nil when there is none
-	search   search
-	lister   lister
+	external struct {
+		read, write pointer // nil when there is none
+		marker      *marker // where the field holds other things too
+		lag         time.Duration
+	}
+	find   *call // by the external id; nil when there is none
+	search search
+	lister lister
 
 	stamp   struct{ owner, version, request, state pointer }
 	etag    bool
@@ -183,12 +192,23 @@ type idRule struct {
 // marks are the places of what the gateway writes, or the API for its sake.
 func (c *Collection) marks() []pointer {
 	var out []pointer
-	for _, p := range []pointer{c.external.read, c.external.write, c.version, c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
+	if c.external.marker == nil {
+		out = c.externals()
+	}
+	for _, p := range []pointer{c.version, c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
 		if p != nil {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// externals are the places of the external id.
+func (c *Collection) externals() []pointer {
+	if c.external.read == nil || c.external.write == nil {
+		return nil
+	}
+	return []pointer{c.external.read, c.external.write}
 }
 
 // Name is the name of the collection in the network file.

@@ -94,6 +94,16 @@ type CollectionSpec struct {
 	// Watch looks for changes that were made behind the gateway's back; Content makes this a collection of files.
 	Watch   *WatchSpec   `yaml:"watch"`
 	Content *ContentSpec `yaml:"content"`
+	// ParentAt is where a child's record names its parent, where its address does not.
+	ParentAt *ParentSpec `yaml:"parent_at"`
+}
+
+// ParentSpec is a pointer to the id of the parent in a child's record, or two where reading and writing differ; As is text (default)
+// or number. In YAML also one string.
+type ParentSpec struct {
+	Read  string `yaml:"read"`
+	Write string `yaml:"write"`
+	As    string `yaml:"as"`
 }
 
 // DeletedSpec is how a record looks that the API shows although it is deleted: the value that At points to is one of Values.
@@ -198,10 +208,17 @@ type EnvelopeSpec struct {
 type ExternalIDSpec struct {
 	Field *Place    `yaml:"field"`
 	Find  *CallSpec `yaml:"find"`
-	// Marker is how the id stands in a field that holds other things too: a text with {value}.
-	Marker string `yaml:"marker"`
+	// Marker is how the id stands in a field that holds other things too.
+	Marker *Marker `yaml:"marker"`
 	// Lag is how long a search of the API may trail behind its records.
 	Lag time.Duration `yaml:"lag"`
+}
+
+// Marker is a text with {value}, which is added to the text of a field or, where List, to its list of texts. In YAML the text, or a
+// list of it.
+type Marker struct {
+	Text string
+	List bool
 }
 
 // FindSpec says how records are found by the values of some of their fields, for a route that pairs records by match. `false` in

@@ -28,7 +28,7 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 			out = append(out, mark{at, value, may})
 		}
 	}
-	if v != Update || !known {
+	if c.external.marker == nil && (v != Update || !known) {
 		add(c.external.write, string(m.Request), exactly(string(m.Request)))
 	}
 	add(c.stamp.request, string(m.Request), exactly(string(m.Request)))
@@ -91,6 +91,13 @@ func (c *Collection) splice(v Verb, body []byte, m Marks, known bool) ([]byte, e
 	if err := c.reserved(v, inner, m); err != nil {
 		return nil, err
 	}
+	if c.external.marker != nil && m.Request != "" {
+		out, err := c.spliceMarker(v, body, slices.Concat(c.envelope.call, c.external.write), m.Request)
+		if err != nil {
+			return nil, err
+		}
+		body = out
+	}
 	for _, x := range c.marksFor(v, m, known) {
 		at := slices.Concat(c.envelope.call, x.at)
 		quoted := request.Quote(x.value)
@@ -151,6 +158,13 @@ func (c *Collection) Stamp(record []byte) (m Marks, ok bool) {
 	for _, p := range []pointer{c.stamp.request, c.external.read} {
 		if id, err := request.ParseID(text(p)); err == nil && m.Request == "" {
 			m.Request = id
+		}
+	}
+	if mark := c.external.marker; mark != nil && m.Request == "" {
+		if raw, ok := lookup(record, c.external.read); ok {
+			if ids := mark.ids(raw); len(ids) == 1 {
+				m.Request = ids[0]
+			}
 		}
 	}
 	m.Version, _ = request.ParseMark(text(c.stamp.version))
