@@ -1,6 +1,11 @@
 package profile
 
-import "github.com/meridian-gateway/meridian/request"
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/meridian-gateway/meridian/request"
+)
 
 // Rides reports whether clients make records of this collection by another call, in which they ride: only a list shows them.
 func (c *Collection) Rides() bool { return c.rides }
@@ -13,4 +18,72 @@ func (c *Collection) Complete(f request.Fields) bool {
 		}
 	}
 	return true
+}
+
+// parentAt compiles where a child names its parent, and gives the places: no canonical field is there.
+func (c *compiler) parentAt(out *Collection, s CollectionSpec) []pointer {
+	if s.ParentAt == nil {
+		return nil
+	}
+	out.parentAt.read, out.parentAt.write = c.pointer(s.ParentAt.Read, "parent_at", "read"), c.pointer(s.ParentAt.Write, "parent_at", "write")
+	switch {
+	case s.Parent == "":
+		c.problem("the collection says of no parent", "as in parent: tickets", "parent")
+	case out.parentAt.write == nil:
+		c.problem("it is not said where the parent's id is written", "as in parent_at: /ticket_id", "parent_at", "write")
+	case s.ParentAt.As != "" && s.ParentAt.As != "text" && s.ParentAt.As != "number":
+		c.problem("as is text or number", "", "parent_at", "as")
+	}
+	out.parentAt.number = s.ParentAt.As == "number"
+	var places []pointer
+	for _, p := range []pointer{out.parentAt.read, out.parentAt.write} {
+		if p != nil {
+			places = append(places, p)
+		}
+	}
+	if out.parentAt.write != nil {
+		out.kept = append(out.kept, out.parentAt.write)
+	}
+	return places
+}
+
+// parentValue is a parent's id as a record has it.
+func (c *Collection) parentValue(local string) json.RawMessage {
+	if n, ok := number(local); c.parentAt.number && ok && n != "" {
+		return json.RawMessage(local)
+	}
+	return request.Quote(local)
+}
+
+// setParent names the parent in a record that is made.
+func (c *Collection) setParent(r *record) error {
+	if c.parentAt.write == nil || c.under == "" {
+		return nil
+	}
+	return r.set(c.parentAt.write, c.parentValue(c.under))
+}
+
+// ParentIn is the id of the parent that the body of a client's call names; "" when the address does, or nothing does.
+func (c *Collection) ParentIn(body []byte) string {
+	if c.parentAt.write == nil || !valid(body) {
+		return ""
+	}
+	for _, p := range []pointer{c.parentAt.write, c.parentAt.read} {
+		if raw, ok := lookup(body, slices.Concat(c.envelope.call, p)); ok && p != nil && (isString(raw) || digits(string(raw))) {
+			return unquoted(raw)
+		}
+	}
+	return ""
+}
+
+// WithParent is the body of a client's call that makes a child, with another id of its parent. The error has Kind Invalid.
+func (c *Collection) WithParent(body []byte, local string) ([]byte, error) {
+	if c.parentAt.write == nil {
+		return body, nil
+	}
+	out, err := splice(body, slices.Concat(c.envelope.call, c.parentAt.write), c.parentValue(local))
+	if err != nil {
+		return nil, noPlace(c.parentAt.write)
+	}
+	return out, nil
 }

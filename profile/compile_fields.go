@@ -25,7 +25,7 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 		out.stamp.request, out.stamp.state = c.pointer(s.Stamp.Request, "stamp", "request"), c.pointer(s.Stamp.State, "stamp", "state")
 	}
 	marks := out.marks()
-	hidden := marks
+	hidden := append(marks[:len(marks):len(marks)], c.parentAt(out, s)...)
 	for _, l := range []struct {
 		key     string
 		entries []string

@@ -143,6 +143,9 @@ func (c *Collection) UploadCall(f request.Fields, file request.File, m Marks) (c
 		call.Header["Content-Type"] = []string{orOctets(file.Type)}
 		return call, []byte{}, nil, nil
 	}
+	if err := c.setParent(r); err != nil {
+		return request.Call{}, nil, nil, err
+	}
 	for _, x := range c.marksFor(Create, m, false) {
 		if err := r.set(x.at, request.Quote(x.value)); err != nil {
 			return request.Call{}, nil, nil, err

@@ -56,10 +56,10 @@ type alive struct {
 
 // Collection is one kind of record of a site's API.
 type Collection struct {
-	name     string
-	parent   string // the collection whose records this one's belong to
-	under    string // the record of that collection, where it is known
-	rides    bool   // clients do not make records of it by themselves
+	name   string
+	parent string // the collection whose records this one's belong to
+	under  string // the record of that collection, where it is known
+	rides  bool   // clients do not make records of it by themselves
 	// parentAt is where a record names its parent; nil where the path does.
 	parentAt struct {
 		read, write pointer
