@@ -22,6 +22,9 @@ func (c *intercepted) ofChild() {
 	}
 	c.work.Child = &request.ChildWrite{Collection: col.Name(), Kind: c.work.Kind, Local: c.m.ID}
 	c.work.Collection, c.work.Local, c.work.IfMatch = col.Parent(), c.m.Parent, nil
+	if c.work.Local == "" && c.m.Verb == profileCreate && c.work.Call != nil {
+		c.work.Local = col.ParentIn(c.work.Call.Body)
+	}
 }
 
 // familiar passes a read below a request on, to the request's record at this site when the client named it by another site's id.

@@ -65,6 +65,11 @@ func (g *Engine) runChild(ctx context.Context, w request.Write) (request.Result,
 	if e := rec.Entry; w.Local != "" && w.Local != e.Local && e.Local != "" && w.Call != nil {
 		call := *w.Call
 		call.Target = moved(call.Target, f.children.Under(e.Local).Target(verb(w.Kind), w.Child.Local))
+		if w.Kind == request.Create && w.Raw == "" {
+			if call.Body, err = f.children.WithParent(call.Body, e.Local); err != nil {
+				return request.Result{}, err
+			}
+		}
 		w.Call = &call
 	}
 	return g.changeChild(ctx, f, w)
