@@ -200,3 +200,10 @@ func (d Dialect) Says(r harness.Record, w Words) error {
 	}
 	return errors.Join(errs...)
 }
+
+func (d Dialect) media() string {
+	if d.Media != "" {
+		return d.Media
+	}
+	return "application/json"
+}

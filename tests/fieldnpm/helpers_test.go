@@ -2,6 +2,7 @@ package fieldnpm
 
 import (
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,7 +33,24 @@ func network(t *testing.T, apis map[string]*API, routes string) *world {
 			sites = append(sites, apis[name].Site(name))
 		}
 	}
-	return &world{Cluster: harness.Start(t, harness.Network{Sites: sites, Routes: routes}), t: t, apis: apis}
+	w := &world{Cluster: harness.Start(t, harness.Network{Sites: sites, Routes: routes}), t: t, apis: apis}
+	t.Cleanup(w.explain)
+	return w
+}
+
+// explain tells, when the test failed, what the gateways wait for.
+func (w *world) explain() {
+	if !w.t.Failed() {
+		return
+	}
+	for _, name := range w.Sites() {
+		for _, state := range []string{"waiting", "parked"} {
+			list, err := w.At(name).Deliveries(state)
+			w.t.Logf("%s: %s: %+v %v", name, state, list, err)
+		}
+		moves, err := w.At(name).Transfers()
+		w.t.Logf("%s: transfers: %+v %v", name, moves, err)
+	}
 }
 
 func (w *world) dialect(site string) Dialect { return dialects()[w.apis[site].Name] }
@@ -101,4 +119,11 @@ func (w *world) change(site, name string, words Words) harness.Answer {
 	w.t.Helper()
 	d := w.dialect(site)
 	return d.Change(w.At(site), w.id(site, name), words).Want(d.Changed)
+}
+
+// without are all words but one.
+func (w Words) without(name string) Words {
+	out := maps.Clone(w)
+	delete(out, name)
+	return out
 }
