@@ -165,6 +165,9 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 	if len(s.Const) > 0 {
 		f.read = nil
 	}
+	if f.set = c.setter(name, s.Set, in); f.set != nil {
+		f.write = nil
+	}
 	c.values(f, s.Values)
 	c.shape(f, s, in)
 	if _, err := f.written(f.preset); len(f.preset) > 0 && err != nil {

@@ -392,6 +392,15 @@ func (s *FieldSpec) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(s))
 }
 
+// UnmarshalYAML decodes strictly.
+func (s *SetSpec) UnmarshalYAML(n *yaml.Node) error {
+	type plain SetSpec
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
 // UnmarshalYAML takes a number or as in 50/s.
 func (r *Rate) UnmarshalYAML(n *yaml.Node) error {
 	number, unit, _ := strings.Cut(n.Value, "/")

@@ -27,6 +27,7 @@ type field struct {
 	most        int             // characters; 0 is any number
 	truncate    bool
 	hidden      bool // local or dropped
+	set         *setter
 }
 
 // translation are the values of a field that are others here, by scalar.

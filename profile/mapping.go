@@ -42,6 +42,7 @@ func (c *Collection) Expect(f request.Fields) request.Fields {
 	}
 	// The body has the shape of writing; where reading differs, the field's value takes the same way in both directions.
 	out := c.canonical(c.unmarked(c.external.write, request.Fields(r.members).AppendJSON(nil)), c.writing, func(f *field) pointer { return f.write })
+	out = append(out, c.expectSet(f)...)
 	return slices.DeleteFunc(append(out, alone...), func(x request.Field) bool {
 		named := c.named[x.Name]
 		// With a default it depends on the call whether a record shows no value.

@@ -282,9 +282,23 @@ type FieldSpec struct {
 	// Null is how this API shows that the field has no value, Default what it is when a record is made without it.
 	Null    *Null   `yaml:"null"`
 	Default Literal `yaml:"default"`
+	// Set is the call that sets the field, where the API does not take it in the record.
+	Set *SetSpec `yaml:"set"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.
 	MaxLength int    `yaml:"max_length"`
 	TooLong   string `yaml:"too_long"`
+}
+
+// SetSpec is a call that sets one field of a record: its path and what it sends hold {id} and {value}. Values are canonical: what
+// {value} is for them, where that is another than what a record shows.
+type SetSpec struct {
+	Method      string            `yaml:"method"`
+	Path        string            `yaml:"path"`
+	Status      Statuses          `yaml:"status"`
+	Send        *Template         `yaml:"send"`
+	Values      Values            `yaml:"values"`
+	Headers     map[string]string `yaml:"headers"`
+	ContentType string            `yaml:"content_type"`
 }
 
 // Rate is a number of calls in a second. In YAML a number, or as in 50/s, 100/m, 1000/h.

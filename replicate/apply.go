@@ -314,21 +314,18 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 			return g.halfway(ctx, out, s, made.Local)
 		}
 	}
+	if out.ans != nil && out.kind != request.Delete {
+		changed := s.Fields
+		if out.kind == request.Update {
+			changed = s.Fields.Only(profile.Diff(s.Fields, rec.Entry.Fields)...)
+		}
+		if ack, ok := g.setAtCopy(ctx, c, landed.Local, s, changed); !ok {
+			return g.unfinished(ctx, rec, out, landed, ack, s)
+		}
+	}
 	if c.ReadBack() && out.ans != nil && out.kind != request.Delete {
 		if lost := g.insisted(ctx, c, landed.Local, s, out.kind); len(lost) > 0 {
-			var err error
-			if out.kind == request.Create && rec.Entry.Role == request.Elect {
-				rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists, and is not good enough to own
-			} else if out.kind == request.Create {
-				rec, err = g.step(ctx, out.rec, landed) // it exists: that must not be forgotten
-			} else {
-				rec, err = g.step(ctx, rec, Failed{Status: out.ans.Status, Now: g.now()})
-			}
-			out.rec, out.ack = rec, parked(s, "accepted, but these fields did not change: "+strings.Join(lost, ", "))
-			if err != nil {
-				out.ack = retry(s, err.Error())
-			}
-			return out
+			return g.unfinished(ctx, rec, out, landed, parked(s, "accepted, but these fields did not change: "+strings.Join(lost, ", ")), s)
 		}
 	}
 	rec, ack := g.bringChildren(ctx, rec, c, s)
@@ -341,6 +338,20 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 		return out
 	}
 	out.rec, out.ack = after, delivered(after.Entry)
+	return out
+}
+
+// unfinished ends an apply after which the record is not what it should be.
+func (g *Engine) unfinished(ctx context.Context, rec store.Record, out taken, landed Landed, ack peer.Ack, s request.Snapshot) taken {
+	var err error
+	if out.kind == request.Create {
+		rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists: that must not be forgotten
+	} else {
+		rec, err = g.step(ctx, rec, Failed{Status: landed.Status, Now: g.now()})
+	}
+	if out.rec, out.ack = rec, ack; err != nil {
+		out.ack = retry(s, err.Error())
+	}
 	return out
 }
 

@@ -66,7 +66,12 @@ func (g *Engine) accepted(ctx context.Context, rec store.Record, c *profile.Coll
 	default:
 		record, whole = c.Answered(ans, rec.Entry.Local)
 	}
-	if !whole || c.ReadBack() && in.Kind != request.Delete {
+	again := in.Own && in.Kind != request.Delete && c.Sets(in.Fields)
+	if again {
+		// What the API does not take is seen when the record is read, and is then what everybody gets.
+		_, _ = g.setFields(dctx, c, landed.Local, in.Fields)
+	}
+	if !whole || again || c.ReadBack() && in.Kind != request.Delete {
 		if r, etag, err := g.read(dctx, c, landed.Local); err == nil {
 			record, landed.ETag = r, etag
 		} else if !whole {

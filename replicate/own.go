@@ -2,8 +2,10 @@ package replicate
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 )
@@ -83,6 +85,40 @@ func deleting(c *profile.Collection, local string) ownCall {
 // creating makes a record.
 func creating(c *profile.Collection, f request.Fields, m profile.Marks) ownCall {
 	return ownCall{verb: profile.Create, make: func(profile.Current) (request.Call, error) { return c.CreateCall(f, m) }}
+}
+
+// setFields sets the fields of a record that have calls of their own; it stops at the first that is not accepted.
+func (g *Engine) setFields(ctx context.Context, c *profile.Collection, local string, f request.Fields) (field string, err error) {
+	calls, err := c.SetCalls(local, f)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range calls {
+		ans, err := g.Upstream.Do(context.WithoutCancel(ctx), s.Call, true)
+		if err != nil {
+			return s.Field, &request.Error{Op: "replicate.set", Kind: request.Unavailable, Err: err, Retry: time.Second}
+		}
+		if !slices.Contains(s.Status, ans.Status) {
+			kind := request.Invalid
+			if ans.Status >= 500 || ans.Status == 429 {
+				kind = request.Unavailable
+			}
+			return s.Field, &request.Error{Op: "replicate.set", Kind: kind, Detail: said(g.Self, ans)}
+		}
+	}
+	return "", nil
+}
+
+// setAtCopy is setFields for a delivery: the acknowledgement where it fails.
+func (g *Engine) setAtCopy(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, f request.Fields) (ack peer.Ack, ok bool) {
+	field, err := g.setFields(ctx, c, local, f)
+	switch {
+	case err == nil:
+		return ack, true
+	case request.KindOf(err) == request.Unavailable:
+		return unavailable(s, "setting "+field+": "+err.Error()), false
+	}
+	return parked(s, "setting "+field+": "+err.Error()), false
 }
 
 // credible reports whether this site's API may be believed when it says that there is no such record: some say so when they do not

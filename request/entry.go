@@ -97,6 +97,8 @@ type Intent struct {
 	Fields Fields `json:"fields,omitempty"`
 	// Child is the child that is written, for a write that changes not the request itself; Fields are then the child's.
 	Child *ChildWrite `json:"child,omitempty"`
+	// Own says that the gateway made the call, not a client.
+	Own bool `json:"own,omitempty"`
 	// Pre are the fields as they were, for the resolver.
 	Pre Fields `json:"pre,omitempty"`
 	// Removed are fields that the write takes away.
