@@ -91,6 +91,9 @@ func New(o Options) *Client {
 
 // Close gives up a login under way and lets go of the kept connections. Calls under way go on; those that still need a login fail.
 func (c *Client) Close() {
+	if c.session != nil {
+		c.session.close()
+	}
 	c.end()
 	c.work.Wait()
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {

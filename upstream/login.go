@@ -65,7 +65,9 @@ func (l *Login) call() (request.Call, error) {
 	if out.Header == nil {
 		out.Header = http.Header{}
 	}
-	out.Header.Set("Accept", "application/json, text/plain, */*")
+	if out.Header.Get("Accept") == "" {
+		out.Header.Set("Accept", "application/json, text/plain, */*")
+	}
 	if l.spec.Basic {
 		r := http.Request{Header: out.Header}
 		r.SetBasicAuth(l.spec.Username, l.spec.Password)

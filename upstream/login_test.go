@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -508,6 +509,23 @@ func TestLoginUnreachable(t *testing.T) {
 	}
 }
 
+// A certificate that is not trusted is said to be the cause.
+func TestLoginWithoutTrust(t *testing.T) {
+	s := httptest.NewUnstartedServer(&office{})
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	u := client(t, s.URL, func(o *Options) { o.Credentials.Login = login(t, standard()) })
+	_, err := do(t, u)
+	wantKind(t, err, request.NotSent)
+	if !strings.Contains(err.Error(), "certificate") {
+		t.Error(err)
+	}
+	u.Close()
+	_, err = do(t, u)
+	wantKind(t, err, request.NotSent)
+}
+
 // The login goes on when the call that began it does not wait for it any more.
 func TestWaitingForTheLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -649,4 +667,22 @@ func TestLoginDoesNotShow(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever an API answers to a login, there is a token that a header can carry, or an error that shows nothing of it.
+func FuzzToken(f *testing.F) {
+	for _, body := range []string{`{"t":"hush"}`, `"hush"`, "hush", `{"t":[{"u":1}]}`, "{", "\ufeffhush\n", `{"t":"a\nb"}`} {
+		f.Add([]byte(body), "/t", "text")
+		f.Add([]byte(body), "t/0/u", "body")
+	}
+	f.Fuzz(func(t *testing.T, body []byte, pointer, from string) {
+		a := request.Answer{Status: 200, Body: body, Header: http.Header{"X": {string(body)}, "Set-Cookie": {string(body)}}}
+		token, err := tokenIn(profile.TokenSpec{From: from, At: pointer, Name: "X"}, a)
+		if err == nil && (token == "" || !inHeader(token)) {
+			t.Errorf("%q", token)
+		}
+		if err != nil && !strings.Contains(pointer, "hush") && strings.Contains(err.Error(), "hush") {
+			t.Error(err)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,7 @@ type session struct {
 	work  *sync.WaitGroup
 
 	mu      sync.Mutex
+	closed  bool
 	now     *grant   // nil: none
 	running *attempt // nil: none
 	refusal pause    // between logins that failed
@@ -100,6 +102,11 @@ func (s *session) begin() *attempt {
 		return s.running
 	}
 	a := &attempt{done: make(chan struct{})}
+	if s.closed {
+		a.err = &request.Error{Op: "upstream.login", Kind: request.NotSent, Detail: "the gateway is stopping"}
+		close(a.done)
+		return a
+	}
 	s.running = a
 	s.work.Go(func() {
 		g, err := s.enter()
@@ -114,6 +121,13 @@ func (s *session) begin() *attempt {
 		close(a.done)
 	})
 	return a
+}
+
+// close begins no login any more.
+func (s *session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
 }
 
 // enter logs in.
@@ -208,6 +222,12 @@ func plain(err error) string {
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		return e.Error()
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e.Error()
+	}
+	if e, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "tls: " + e.Msg
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return "it took too long"

@@ -24,7 +24,7 @@ type Streamed struct {
 // Stream is Do for bodies of any size: nothing is held in memory. Body (nil: call.Body) has size bytes, negative when that is not
 // known. There is no bound on the whole; the call ends when no byte has moved for Options.Timeout. Errors and limits are those of
 // Do. A body of which anything was read is never sent again: when the answer is that the token was no longer good it is returned,
-// and the next call has another token. A Read of body that has begun may still go on when Stream has failed or the Body of the
+// and the next call has another token. An own GET without a body follows redirects within the API's host. A Read of body that has begun may still go on when Stream has failed or the Body of the
 // answer is closed; none begins after that.
 func (c *Client) Stream(ctx context.Context, call request.Call, body io.Reader, size int64, own bool) (*Streamed, error) {
 	req, err := c.request(call, own)
@@ -46,6 +46,9 @@ func (c *Client) Stream(ctx context.Context, call request.Call, body io.Reader, 
 		return nil, unsent(ctx, err)
 	}
 	a, err := s.signed(ctx, p)
+	if err == nil {
+		a, err = s.followed(ctx, a)
+	}
 	if err != nil {
 		p.leave()
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -400,6 +401,59 @@ func TestStreamsLogIn(t *testing.T) {
 	}
 	if a, err := u.Stream(t.Context(), get("/f"), nil, 0, false); err != nil || a.Status != 401 || a.Body.Close() != nil {
 		t.Error("a client's own call had the gateway's token", err)
+	}
+}
+
+// Downloads are followed to another place of the API, and no further.
+func TestDownloadsThatLeadElsewhere(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another host was asked") }))
+	t.Cleanup(other.Close)
+	var hops atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hops.Add(1)
+		if r.Header.Get("Authorization") != "Bearer b" || r.Header.Get("Accept") != "*/*" {
+			t.Errorf("%s: %v", r.URL, r.Header)
+		}
+		switch to := r.URL.Query().Get("to"); {
+		case r.URL.Path == "/v1/files/1/there":
+			_, _ = io.WriteString(w, "bytes of "+r.URL.RawQuery)
+		case to == "":
+			w.WriteHeader(http.StatusFound)
+		default:
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusFound)
+		}
+	}))
+	t.Cleanup(s.Close)
+	u := client(t, s.URL+"/v1", func(o *Options) { o.Credentials.Bearer, o.Parallel = "b", 1 })
+	for _, k := range []struct {
+		to, method string
+		status     int
+		body       string
+		hops       int32
+	}{
+		{"/v1/files/1/there?x=%2F", "GET", 200, "bytes of x=%2F", 2},
+		{"1/there", "GET", 200, "bytes of ", 2},
+		{s.URL + "/v1/files/1/there#part", "GET", 200, "bytes of ", 2},
+		{"/v1/files/1?to=1/there", "GET", 200, "bytes of ", 3},
+		{"/v1/files/1/there", "DELETE", 302, "", 1},
+		{other.URL + "/x", "GET", 302, "", 1},
+		{"//" + strings.TrimPrefix(other.URL, "http://") + "/x", "GET", 302, "", 1},
+		{strings.Replace(s.URL, "http", "https", 1) + "/x", "GET", 302, "", 1},
+		{"", "GET", 302, "", 1},
+		{"?", "GET", 302, "", 2},
+	} {
+		hops.Store(0)
+		call := request.Call{Method: k.method, Target: "/files/1?to=" + url.QueryEscape(k.to), Header: http.Header{"Accept": {"*/*"}}}
+		res, err := u.Stream(t.Context(), call, nil, 0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.Status != k.status || string(body) != k.body || hops.Load() != k.hops {
+			t.Errorf("%s %s: %d %q, %d hops, %v", k.method, k.to, res.Status, body, hops.Load(), err)
+		}
+		_ = res.Body.Close()
 	}
 }
 
