@@ -126,7 +126,7 @@ func (c *Collection) overlaid(current []byte, f request.Fields) (*record, error)
 		case named.write.equal(named.read):
 			same = append(same, named.write)
 		default:
-			value, err := named.toLocal(x.Value)
+			value, err := named.toLocal(x.Value, was.Merge(f))
 			if err != nil { // what is there already is this site's to hold
 				value, _ = lookup(current, named.read)
 			}

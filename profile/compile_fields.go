@@ -19,6 +19,12 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 		if f.fixed != nil && f.write != nil {
 			out.fixed = append(out.fixed, f)
 		}
+		if f.in != nil && !f.in.Sees(seesValue) {
+			out.computed = append(out.computed, f)
+		}
+		if f.out != nil && (f.out.Sees(seesFields) || !f.out.Sees(seesValue)) {
+			out.derived = append(out.derived, f)
+		}
 	}
 	if s.Stamp != nil {
 		out.stamp.owner, out.stamp.version = c.pointer(s.Stamp.Owner, "stamp", "owner"), c.pointer(s.Stamp.Version, "stamp", "version")
@@ -49,6 +55,11 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 	}
 	if out.id.at != nil {
 		hidden = append(hidden, out.id.at)
+	}
+	for _, name := range slices.Sorted(maps.Keys(out.named)) {
+		if f := out.named[name]; f.mute && f.write != nil && !f.hidden {
+			out.kept = append(out.kept, f.write)
+		}
 	}
 	out.reading = c.index(out, hidden, func(f *field) (here, there pointer) { return f.read, f.write })
 	out.writing = c.index(out, hidden, func(f *field) (here, there pointer) { return f.write, f.read })
@@ -100,6 +111,8 @@ func (c *compiler) index(out *Collection, hidden []pointer, places func(*field) 
 		case p == nil && other != nil:
 			elsewhere = append(elsewhere, other)
 		case p == nil:
+		case f.in != nil && !f.in.Sees(seesValue): // it is read of others
+			elsewhere = append(elsewhere, p)
 		default:
 			if isSelector(p[len(p)-1]) {
 				c.problem("a field is a member of the element that "+p.String()+" selects, not all of it", "as in "+p.String()+"/value", "fields", name, "at")
@@ -139,8 +152,6 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 		preset: json.RawMessage(s.Default)}
 	at := func(key string) []string { return []string{"fields", name, key} }
 	switch {
-	case s.In != "" || s.Out != "":
-		c.later("an expression (in, out)", at("in")...)
 	case s.At != "" && (s.Read != "" || s.Write != ""):
 		c.problem("a field has at, or read and write, not both", "", at("at")...)
 	case s.TooLong != "" && s.TooLong != "error" && s.TooLong != "truncate":
@@ -170,7 +181,8 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 	}
 	c.values(f, s.Values)
 	c.shape(f, s, in)
-	if _, err := f.written(f.preset); len(f.preset) > 0 && err != nil {
+	c.formula(f, s)
+	if _, err := f.written(f.preset, nil); len(f.preset) > 0 && err != nil && (f.out == nil || !f.out.Sees(seesFields)) {
 		c.problem("the default cannot be written here: "+err.Error(), "a default is a value as the network has it", at("default")...)
 	}
 	return f

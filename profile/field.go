@@ -6,6 +6,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/meridian-gateway/meridian/profile/expression"
 	"github.com/meridian-gateway/meridian/request"
 )
 
@@ -13,20 +14,23 @@ import (
 //
 // A local value becomes canonical in this order: what stands for no value is null, the expression in computes, values translates,
 // and what values does not list is read as the type. Writing goes the same way back: values or else the type, out, and null as it is
-// shown here; at last the length is looked at. A local value that cannot be read passes as it is: nothing is lost on the way to
-// other sites, and each of them sees for itself whether it can hold it.
+// shown here; at last the length is looked at. A local value that cannot be read, or over which in fails, passes as it is: nothing is
+// lost on the way to other sites, and each of them sees for itself whether it can hold it. A canonical value that cannot be written is
+// refused, so that a delivery waits for a person instead of changing what it brings.
 type field struct {
 	name        string
 	read, write pointer // nil when it is not read, or not written
 	values      translation
 	strict      bool
 	shape       shape // nil: any value
+	in, out     *expression.Expression
 	null        null
 	fixed       json.RawMessage // const
 	preset      json.RawMessage // default
 	most        int             // characters; 0 is any number
 	truncate    bool
 	hidden      bool // local or dropped
+	mute        bool // the gateway never writes it, clients may
 	set         *setter
 }
 
@@ -35,25 +39,42 @@ type translation struct {
 	in, out map[string]json.RawMessage
 }
 
-// toCanonical is a value of this site as the network has it.
-func (f *field) toCanonical(raw []byte) json.RawMessage {
-	if v, listed := f.values.in[scalar(raw)]; listed {
-		return v
+// toCanonical is a value of this site as the network has it; told is false when that depends on what from does not tell. raw is nil
+// for a field that is computed of others alone.
+func (f *field) toCanonical(raw []byte, from *source) (value json.RawMessage, told bool) {
+	if f.in == nil {
+		if v, listed := f.values.in[scalar(raw)]; listed {
+			return v, true
+		}
 	}
-	if f.null.is(raw) {
-		return json.RawMessage("null")
+	if raw == nil || f.null.is(raw) {
+		raw = []byte("null")
 	}
-	if f.shape != nil {
+	if f.in != nil {
+		if !from.tells(f.in) {
+			return nil, false
+		}
+		v, err := f.computeIn(raw, from)
+		if err != nil {
+			return slices.Clone(raw), true
+		}
+		if listed, ok := f.values.in[scalar(v)]; ok {
+			return listed, true
+		}
+		raw = v
+	}
+	if f.shape != nil && !isNull(raw) {
 		if v, ok := f.shape.canonical(raw); ok {
 			raw = v
 		}
 	}
-	return slices.Clone(raw)
+	return slices.Clone(raw), true
 }
 
-// toLocal is a canonical value as it is written at this site; no value is null there too if the member would be left out.
-func (f *field) toLocal(raw json.RawMessage) (json.RawMessage, error) {
-	value, err := f.written(raw)
+// toLocal is a canonical value as it is written at this site, with all the fields of its request; no value is null there too if the
+// member would be left out.
+func (f *field) toLocal(raw json.RawMessage, all request.Fields) (json.RawMessage, error) {
+	value, err := f.written(raw, all)
 	if value == nil && err == nil {
 		value = json.RawMessage("null")
 	}
@@ -61,7 +82,7 @@ func (f *field) toLocal(raw json.RawMessage) (json.RawMessage, error) {
 }
 
 // written is toLocal, but nil where the member is left out. The error has Kind Invalid: this site cannot hold the value.
-func (f *field) written(raw json.RawMessage) (json.RawMessage, error) {
+func (f *field) written(raw json.RawMessage, all request.Fields) (json.RawMessage, error) {
 	v, listed := f.values.out[scalar(raw)]
 	switch {
 	case listed:
@@ -75,6 +96,13 @@ func (f *field) written(raw json.RawMessage) (json.RawMessage, error) {
 			return nil, wrongField(f.name, "its value "+clip(string(raw))+" is no "+f.shape.what())
 		}
 		raw = v
+	}
+	if f.out != nil {
+		v, err := f.computeOut(raw, all)
+		if err != nil {
+			return nil, err
+		}
+		raw, listed = v, false
 	}
 	if isNull(raw) && !listed {
 		return f.null.write(), nil

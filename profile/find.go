@@ -101,10 +101,10 @@ func (c *Collection) keys(f request.Fields, fields []string) (out []key, ok bool
 		case named == nil && c.reading[name] != nil: // here the name is that of something else
 			return nil, false, nil
 		case named == nil:
-		case named.hidden || named.read == nil:
+		case named.hidden || named.mute || named.read == nil:
 			return nil, false, nil
 		default:
-			if k.value, err = named.toLocal(raw); err != nil {
+			if k.value, err = named.toLocal(raw, f); err != nil {
 				return nil, false, err
 			}
 			k.at = named.read

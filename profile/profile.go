@@ -94,6 +94,8 @@ type Collection struct {
 	named    map[string]*field // by canonical name
 	null     null              // of the fields that have no name of their own
 	fixed    []*field          // the constants, in the order of their names
+	computed []*field          // those that are read of other members of the record alone
+	derived  []*field          // those that are written of other fields, or of nothing
 	required []string
 	kept     []pointer // members that the gateway never writes and a replacement keeps
 	own      []pointer // those of them that are this site's alone: local and dropped

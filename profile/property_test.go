@@ -38,6 +38,9 @@ func lossless() []described {
 		{"type: list, as: comma", []string{`["a","b c"]`, `[]`, `null`}}, {"type: list, as: lines, null: ''", []string{`["a, b","c"]`, `null`}},
 		{"null: ''", []string{`"x"`, `7`, `null`}}, {"null: 0", []string{`"x"`, `7`, `null`}},
 		{"max_length: 5", texts},
+		{"in: value, out: value", anyhow}, {`in: "fromJSON(value)", out: "toJSON(value)"`, []string{`"x"`, `[1, {"a": 12345678901234567890.5}]`, `true`}},
+		{`in: "date(value)", out: "value.Format('2006-01-02T15:04:05.999Z07:00')"`, append(moments, `"2026-01-02T15:04:05.12Z"`)},
+		{`in: "int(value)", out: "string(value)", null: ''`, []string{`1`, `0`, `-7`, `null`}}, {`in: "value.v", out: "{v: value}"`, append(texts, `7`)},
 	}
 }
 
@@ -46,7 +49,10 @@ func lossy() []described {
 		"type: time, as: '2006-01-02', zone: America/New_York", "type: time, as: '2006-01-02 15:04', zone: Europe/Oslo, none: ''", "type: time, as: '15:04'", "type: time, as: unix, none: 0",
 		"type: integer, as: boolean", "type: number, as: integer", "type: text, as: integer", "type: text, max_length: 2, too_long: truncate", "type: boolean, as: text, null: ''",
 		"type: list, as: space", "type: list, as: comma, max_length: 3, too_long: truncate", "null: omit", "null: 0", "null: '', default: x", "values: {open: '', none: 0}, null: ''",
-		"values: {open: null, null: opened}", "type: time, values: {'2026-01-02T15:04:05Z': now}"}
+		"values: {open: null, null: opened}", "type: time, values: {'2026-01-02T15:04:05Z': now}",
+		`in: "date(value)", out: "value.Format('2006-01-02')"`, `in: "lower(value)", out: "upper(value)", values: {open: a}`, `in: "value ?? 'none'", out: "value == 'none' ? nil : value"`,
+		`out: "trim(value)"`, `in: "lower(value)"`, `in: "record.other"`, `out: "fields.other"`, `in: "record.a + record.b", out: "fields.a + value"`, `out: "string(fields.other) + 'x'", max_length: 3`,
+		`type: integer, in: "value", out: "value"`}
 	var out []described
 	for _, s := range specs {
 		out = append(out, described{s, anyhow})
@@ -92,7 +98,11 @@ func TestExpectIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, f := world(t, lossy(), []string{"null", `""`, "0", "omit"}, func(described) []string { return anyhow })
 		want := c.Expect(f)
-		if again := c.Expect(want); again.Hash() != want.Hash() {
+		alone := len(c.derived) == 0 // no field depends on another
+		for _, named := range c.named {
+			alone = alone && (named.in == nil || !named.in.Sees(seesRecord))
+		}
+		if again := c.Expect(want); alone && again.Hash() != want.Hash() {
 			t.Fatalf("%s is expected as %s, and that as %s", f.AppendJSON(nil), want.AppendJSON(nil), again.AppendJSON(nil))
 		}
 		r, err := c.body(nil, f)
@@ -113,7 +123,7 @@ func TestExpectIsExact(t *testing.T) {
 					got = got.Without(name)
 				}
 			}
-			if err != nil || got.Hash() != want.Hash() {
+			if err != nil || len(Diff(want, got)) > 0 || alone && got.Hash() != want.Hash() {
 				t.Fatalf("%s became %s, which is read as %s, expected %s (%v)", f.AppendJSON(nil), body, got.AppendJSON(nil), want.AppendJSON(nil), err)
 			}
 		}

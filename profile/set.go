@@ -77,7 +77,7 @@ func (c *Collection) SetCalls(local string, f request.Fields) ([]SetCall, error)
 		value, listed := named.set.values[scalar(x.Value)]
 		if !listed {
 			var err error
-			if value, err = named.toLocal(x.Value); err != nil {
+			if value, err = named.toLocal(x.Value, f); err != nil {
 				return nil, err
 			}
 		}
@@ -96,12 +96,14 @@ func (c *Collection) expectSet(f request.Fields) request.Fields {
 		if named == nil || named.set == nil || named.hidden || named.read == nil {
 			continue
 		}
-		value, err := named.toLocal(x.Value)
+		value, err := named.toLocal(x.Value, f)
 		if err != nil {
 			out = append(out, x)
 			continue
 		}
-		out = append(out, request.Field{Name: x.Name, Value: named.toCanonical(value)})
+		if value, told := named.toCanonical(value, &source{record: []byte("{}")}); told {
+			out = append(out, request.Field{Name: x.Name, Value: value})
+		}
 	}
 	return out
 }

@@ -86,7 +86,7 @@ func TestStrictDecoding(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
-		"{path: /t, fields: {a: {in: x}}}":          "fields/a/in: an expression (in, out) is not supported yet",
+		"{path: /t, fields: {a: {in: x}}}":          "fields/a/in: there is no x here (at character 1)",
 		"{path: /t, fields: {a: '/list[id=1]/id'}}": "fields/a/at: what selects an element of a list cannot be",
 		"{}":                                                                                       "path: the collection needs a path",
 		"{path: t}":                                                                                "path: the path of a collection begins with /",

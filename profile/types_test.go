@@ -17,6 +17,12 @@ func fieldOf(t testing.TB, spec string) *field {
 	return ticketsOf(t, "fields: {f: {at: /here, "+spec+"}}").named["f"]
 }
 
+// asRead is a local value as it is read.
+func asRead(f *field, raw []byte) []byte {
+	value, _ := f.toCanonical(raw, &source{whole: true})
+	return value
+}
+
 // Each local value is read as the canonical one, and that is written as the last, or as the first where there are two.
 func TestTypes(t *testing.T) {
 	for _, k := range []struct {
@@ -68,10 +74,10 @@ func TestTypes(t *testing.T) {
 	} {
 		f := fieldOf(t, k.spec)
 		for _, v := range k.values {
-			if got := string(f.toCanonical([]byte(v[0]))); got != v[1] {
+			if got := string(asRead(f, []byte(v[0]))); got != v[1] {
 				t.Errorf("{%s}: %s is read as %s, want %s", k.spec, v[0], got, v[1])
 			}
-			got, err := f.written([]byte(v[1]))
+			got, err := f.written([]byte(v[1]), nil)
 			switch {
 			case err != nil && (request.KindOf(err) != request.Invalid || !strings.Contains(err.Error(), "field f: ")):
 				t.Errorf("{%s}: %s: %v", k.spec, v[1], err)
@@ -228,17 +234,17 @@ func FuzzTypes(f *testing.F) {
 			return
 		}
 		once := func(canonical []byte) (local, back []byte, ok bool) {
-			local, err := field.written(canonical)
+			local, err := field.written(canonical, nil)
 			if err != nil {
 				return nil, nil, false
 			}
 			if !valid(local) {
 				t.Fatalf("%s became %s", canonical, local)
 			}
-			back = field.toCanonical(local)
+			back = asRead(field, local)
 			return local, back, true
 		}
-		canonical := field.toCanonical(raw)
+		canonical := asRead(field, raw)
 		if !valid(canonical) {
 			t.Fatalf("%s became %s", raw, canonical)
 		}
