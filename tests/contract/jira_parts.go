@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -79,7 +80,7 @@ func (j *Jira) commentBody(c *call, version string) (string, *reply) {
 		}
 	}
 	v, why := jiraText(body["body"], version)
-	if why == "" && text(v) == "" {
+	if why == "" && strings.TrimSpace(text(v)) == "" {
 		why = "Comment body can not be empty!"
 	}
 	if why != "" {

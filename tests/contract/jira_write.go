@@ -198,7 +198,7 @@ func (j *Jira) operations(name string, v any, version string, ch *jiraChange) st
 		case name == "comment" && verb == "add":
 			add, _ := one["add"].(object)
 			body, why := jiraText(add["body"], version)
-			if why != "" || text(body) == "" {
+			if why != "" || strings.TrimSpace(text(body)) == "" {
 				return "Comment body can not be empty!"
 			}
 			ch.comments = append(ch.comments, text(body))

@@ -21,8 +21,22 @@ const maxBody = 256 << 20
 type Product interface {
 	http.Handler
 	Credentials() Credentials
+	// Records is the truth, in the product's own terms; Calls is what arrived, and Forget empties that log.
 	Records() []map[string]any
 	Calls() []Call
+	Forget()
+	// Faults are the misbehaviours that it can be told to show; see Server.
+	Faults
+}
+
+// Faults are misbehaviours; see the methods of Server.
+type Faults interface {
+	Fail(match string, n, status int)
+	Throttle(match string, n, status int, retryAfter time.Duration)
+	DropAnswer(match string, n int)
+	DropCall(match string, n int)
+	Delay(match string, n int, wait time.Duration)
+	Heal()
 }
 
 // Products are all servers by the names of the presets that speak to them.

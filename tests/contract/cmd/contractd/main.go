@@ -2,11 +2,13 @@
 //
 //	contractd --product jira --listen 127.0.0.1:0
 //
-// It prints one line with its address and one for each credential that the product takes, then serves until it is stopped. For
-// tests that cannot reach into the process, GET /-/records gives the records past the API and GET /-/calls the log of calls.
+// It prints its address and its credentials, a word and a value on each line (url, user, password, token), then serves until it is
+// stopped. For tests that cannot reach into the process, GET /-/records gives the records past the API, GET /-/calls the log of
+// calls, and POST /-/fault?do=fail|throttle|drop-answer|drop-call|delay|heal&match=POST%20/path&n=1&status=503&wait=2s orders a fault.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,9 +17,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,14 +30,16 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "contractd:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until the process is interrupted.
-func run(args []string, out io.Writer) error {
+// run serves until the context ends.
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("contractd", flag.ContinueOnError)
 	product := flags.String("product", "", "which API: "+strings.Join(slices.Sorted(maps.Keys(contract.Products())), ", "))
 	listen := flags.String("listen", "127.0.0.1:0", "address to listen at; port 0 takes any")
@@ -64,19 +70,14 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	srv := &http.Server{Handler: handler(api), ReadHeaderTimeout: 10 * time.Second}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-stop
-		_ = srv.Close()
-	}()
+	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// handler serves the product, and the truth about it below /-/.
+// handler serves the product, and what tests want of it below /-/.
 func handler(api contract.Product) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -84,10 +85,48 @@ func handler(api contract.Product) http.Handler {
 			show(w, api.Records())
 		case "/-/calls":
 			show(w, told(api.Calls()))
+		case "/-/fault":
+			if err := order(api, r.URL.Query()); err != nil || r.Method != http.MethodPost {
+				http.Error(w, fmt.Sprintf("POST a fault: %v", err), http.StatusBadRequest)
+			}
 		default:
 			api.ServeHTTP(w, r)
 		}
 	})
+}
+
+// order makes the product misbehave.
+func order(api contract.Product, q url.Values) error {
+	n, status, wait := 1, http.StatusServiceUnavailable, time.Second
+	var err error
+	read := func(name string, into func(string) error) {
+		if v := q.Get(name); v != "" && err == nil {
+			err = into(v)
+		}
+	}
+	read("n", func(v string) (err error) { n, err = strconv.Atoi(v); return err })
+	read("status", func(v string) (err error) { status, err = strconv.Atoi(v); return err })
+	read("wait", func(v string) (err error) { wait, err = time.ParseDuration(v); return err })
+	if err != nil {
+		return err
+	}
+	switch match := q.Get("match"); q.Get("do") {
+	case "fail":
+		api.Fail(match, n, status)
+	case "throttle":
+		api.Throttle(match, n, status, wait)
+	case "drop-answer":
+		api.DropAnswer(match, n)
+	case "drop-call":
+		api.DropCall(match, n)
+	case "delay":
+		api.Delay(match, n, wait)
+	case "heal":
+		api.Heal()
+	default:
+		return fmt.Errorf("there is no fault %q", q.Get("do"))
+	}
+	return nil
 }
 
 // told are calls in a form that people can read.
