@@ -20,8 +20,11 @@ var (
 // (3, a number), Owner (4), State (5) and Rush (6, yes or no).
 func StartRedmine(t testing.TB) *API {
 	t.Helper()
-	app := prepared(t, "redmine/app")
 	prepared(t, "redmine/made")
+	app, err := filepath.EvalSymlinks(prepared(t, "redmine/app"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	db := filepath.Join(dir, "db.sqlite3")
 	write(t, dir, map[string]string{
