@@ -248,3 +248,25 @@ func TestJiraPropertiesAndFiles(t *testing.T) {
 	c.do("DELETE", "/rest/api/2/attachment/"+made.at(0, "id"), "").is(204, "")
 	c.do("GET", made.at(0, "content"), "").is(404, "-")
 }
+
+func TestJiraOperations(t *testing.T) {
+	t.Parallel()
+	c := jiraClient(t, contract.NewJira(contract.Options{}))
+	c.do("POST", jiraIssue, jiraNew("one", `,"labels":["a"]`)).is(201, "-")
+	at := jiraIssue + "/ABC-24"
+	c.do("PUT", at, `{"update":{"summary":[{"set":"two"}],"labels":[{"add":"a"},{"add":"b"}]}}`).is(204, "")
+	c.do("GET", at, "").is(200, `{"fields":{"summary":"two","labels":["a","b"]}}`)
+	c.do("PUT", at, `{"fields":{"duedate":"2026-12-01","priority":{"name":"High"},"assignee":null}}`).is(204, "")
+	c.do("POST", "/rest/api/2/search", `{"jql":"priority = High","startAt":0,"fields":["*all"],"expand":[]}`).is(200, `{"issues":[{"fields":{"duedate":"2026-12-01"}}]}`)
+	for _, bad := range []string{
+		`{"update":{"labels":{"add":"x"}}}`, `{"update":{"labels":[{"add":"x","remove":"y"}]}}`, `{"update":{"labels":[{"add":"x y"}]}}`,
+		`{"update":{"summary":[{"add":"x"}]}}`, `{"update":{"summary":[{"set":1}]}}`, `{"update":{"comment":[{"add":{"body":""}}]}}`,
+		`{"update":{"comment":[{"set":"x"}]}}`, `{"fields":{"duedate":"1.12.2026"}}`, `{"fields":{"customfield_10010":1}}`, `{"fields":{"labels":"a"}}`,
+		`{"fields":[]}`, `{"fields":{},"properties":[{"value":1}]}`,
+	} {
+		c.do("PUT", at, bad).is(400, `{"errors":{}}`)
+	}
+	c.do("POST", "/rest/api/2/search", `{"query":"x"}`).is(400, "-")
+	c.do("POST", "/rest/api/2/search", `{"fields":"summary"}`).is(400, "-")
+	c.do("GET", at, "").is(200, `{"fields":{"summary":"two","labels":["a","b"],"duedate":"2026-12-01"}}`)
+}

@@ -2,6 +2,8 @@ package contract_test
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -202,5 +204,30 @@ func TestMalformed(t *testing.T) {
 		if w.Code != 401 && w.Code != 403 {
 			t.Errorf("%s: without credentials: %d", name, w.Code)
 		}
+	}
+}
+
+// A call that is cut off before its body has arrived is not done.
+func TestCutBody(t *testing.T) {
+	t.Parallel()
+	p, c := enter(t, "github", contract.Options{})
+	s, _ := strings.CutPrefix(c.base, "http://")
+	conn, err := net.Dial("tcp", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{\"title\":\"x\"}", ghIssues, p.Credentials().Token)
+	if err == nil {
+		err = conn.(*net.TCPConn).CloseWrite()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := io.ReadAll(conn); len(b) > 0 {
+		t.Errorf("an answer: %s", b)
+	}
+	_ = conn.Close()
+	if n := len(p.Records()) + len(p.Calls()); n != 0 {
+		t.Fatalf("%d records and calls", n)
 	}
 }

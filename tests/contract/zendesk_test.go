@@ -231,3 +231,17 @@ func TestZendeskLimit(t *testing.T) {
 	now.Advance(50 * time.Second)
 	c.do("GET", zdTickets, "").is(200, "-")
 }
+
+func TestZendeskCommentRefusals(t *testing.T) {
+	t.Parallel()
+	c := zdClient(t, contract.NewZendesk(contract.Options{}))
+	c.do("POST", zdTickets, `{"ticket":{"comment":"short"}}`).is(201, `{"ticket":{"subject":"short","description":"short"}}`)
+	at := zdTickets + "/35436"
+	for comment, status := range map[string]int{
+		`{"body":"x","public":"no"}`: 422, `{"body":"x","uploads":"t"}`: 422, `{"html_body":"<b>x</b>"}`: 200, `7`: 400, `{"body":"x","author_id":5}`: 200,
+	} {
+		c.do("PUT", at, `{"ticket":{"comment":`+comment+`}}`).is(status, "-")
+	}
+	c.do("GET", "/api/v2/attachments/content/none", "").is(404, "-")
+	c.do("POST", zdTickets, `{"ticket":{"description":"not by this"}}`).is(422, "-")
+}

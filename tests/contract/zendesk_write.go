@@ -17,15 +17,8 @@ type zdChange struct {
 	stamp   string
 }
 
-// zdReadOnly are members of a ticket that are the server's own; sent, they are passed over in silence.
-func zdReadOnly() []string {
-	return []string{
-		"id", "url", "created_at", "updated_at", "description", "raw_subject", "fields", "is_public", "has_incidents", "allow_attachments",
-		"generated_timestamp", "via", "result_type", "satisfaction_rating",
-	}
-}
-
-// sent reads {"ticket":{…}}. Unknown members are passed over in silence; values that do not fit are refused. The ticket is nil for
+// sent reads {"ticket":{…}}. Unknown members and the server's own (id, description, created_at and so on) are passed over in silence;
+// values that do not fit are refused. The ticket is nil for
 // a create.
 func (z *Zendesk) sent(c *call, of *zdTicket) (zdChange, *reply) {
 	ch := zdChange{fields: make(object)}
