@@ -113,5 +113,6 @@ routes: []
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("routes: [{when: 'a =='}]"))
+	f.Add([]byte(withLogin(`login: &l {path: /in, json: [{u: "{username}"}], token: {at: t}}, `, "    credentials: {login: {<<: *l, username: a, values: {x: y}}}\n    timeout: 5s")))
 	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = Parse("f", data, noEnv) })
 }
