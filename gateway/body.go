@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"mime"
 	"net/http"
@@ -13,9 +14,10 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// checkContent refuses bodies that are not plain JSON text. A deletion may have any body; it is only passed on.
-func checkContent(r *http.Request, v profile.Verb) error {
-	if v == profileDelete {
+// checkContent refuses bodies that are not in plain text, or of a kind that the profile does not speak of. A deletion may have any
+// body; it is only passed on.
+func checkContent(r *http.Request, m profile.Match) error {
+	if m.Verb == profileDelete {
 		return nil
 	}
 	refuse := func(detail string) error {
@@ -27,6 +29,9 @@ func checkContent(r *http.Request, v profile.Verb) error {
 		}
 	}
 	types := r.Header["Content-Type"]
+	if len(types) == 0 && m.Collection.Takes(m.Verb, "") {
+		return nil
+	}
 	if len(types) != 1 {
 		return refuse("the call needs one Content-Type")
 	}
@@ -34,16 +39,46 @@ func checkContent(r *http.Request, v profile.Verb) error {
 	if err != nil {
 		return refuse("Content-Type " + clip(types[0]) + " cannot be read")
 	}
-	switch {
+	switch takes := m.Collection.Takes(m.Verb, t); {
+	case takes:
 	case t == "application/json-patch+json":
 		return refuse("a JSON patch is not taken; send the fields to be changed as one object")
-	case t != "application/json" && !(strings.HasPrefix(t, "application/") && strings.HasSuffix(t, "+json")):
+	default:
 		return refuse("Content-Type " + clip(t) + " is not JSON")
 	}
 	if cs := params["charset"]; cs != "" && !strings.EqualFold(cs, "utf-8") {
 		return refuse("charset " + clip(cs) + " is not taken; JSON is UTF-8")
 	}
 	return nil
+}
+
+// RecordReader is an Engine that reads the record that a call is about, as it is at this site. It is asked for bodies that only say
+// what is to be changed in it.
+type RecordReader interface {
+	Record(ctx context.Context, m profile.Match) (record []byte, err error)
+}
+
+// fields checks the body of the call and reads the canonical fields from it.
+func (c *intercepted) fields(body []byte) (request.Fields, error) {
+	if c.m.Verb == profileDelete {
+		return nil, nil
+	}
+	of, t := c.m.Collection, c.r.Header.Get("Content-Type")
+	if err := of.CheckBody(c.m.Verb, t, body, c.Depth); err != nil {
+		return nil, err
+	}
+	if c.m.Verb == profileCreate || !of.DecodeNeedsCurrent(t) {
+		return of.Decode(c.m.Verb, t, body, nil)
+	}
+	reader, ok := c.Engine.(RecordReader)
+	if !ok {
+		return nil, &request.Error{Op: "gateway", Kind: unsupported, Detail: "a JSON patch is not taken; send the fields to be changed as one object"}
+	}
+	current, err := reader.Record(c.r.Context(), c.m)
+	if err != nil {
+		return nil, err
+	}
+	return of.Decode(c.m.Verb, t, body, current)
 }
 
 // bound gives the rest of a call d to arrive. net/http reads what a handler left of a body, as slowly as the client likes.

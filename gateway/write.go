@@ -68,7 +68,7 @@ func (c *intercepted) read() bool {
 	if c.m.Collection.IsFile() && c.m.Verb == profileCreate {
 		return c.upload()
 	}
-	if err := checkContent(r, c.m.Verb); err != nil {
+	if err := checkContent(r, c.m); err != nil {
 		c.refuse(problemFor(err))
 		return false
 	}
@@ -90,15 +90,10 @@ func (c *intercepted) read() bool {
 		c.refuse(*p)
 		return false
 	}
-	var fields request.Fields
-	if c.m.Verb != profileDelete {
-		if err = profile.CheckJSON(body, c.Depth); err == nil {
-			fields, err = c.m.Collection.FromCall(body)
-		}
-		if err != nil {
-			c.refuse(problemFor(err))
-			return false
-		}
+	fields, err := c.fields(body)
+	if err != nil {
+		c.refuse(problemFor(err))
+		return false
 	}
 	wait, held, prefer := parsePrefer(r.Header["Prefer"])
 	c.wait, c.held = wait, held

@@ -31,7 +31,10 @@ func newMarker(s string, list bool) *marker {
 	}
 	m.before, m.after, _ = strings.Cut(core, "{value}")
 	id := `(?i)` + regexp.QuoteMeta(m.before) + idLetters + regexp.QuoteMeta(m.after)
-	gap := strings.ReplaceAll(regexp.QuoteMeta(m.gap), "\n", `\r?\n`)
+	gap := regexp.QuoteMeta(m.gap)
+	if strings.Contains(m.gap, "\n") { // some APIs end all lines in their own way
+		gap += "|" + strings.ReplaceAll(gap, "\n", `\r\n`)
+	}
 	m.found, m.alone = regexp.MustCompile(id), regexp.MustCompile(`^`+id+`$`)
 	m.with = regexp.MustCompile(`(?i)(?:` + gap + `)?` + regexp.QuoteMeta(m.before) + idLetters + regexp.QuoteMeta(m.after))
 	return m

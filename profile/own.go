@@ -3,20 +3,32 @@ package profile
 import "github.com/meridian-gateway/meridian/request"
 
 // OwnCall is the part of a client's write that no other site hears of, as a merge of its own: the local and dropped members in
-// body, the body of the client's call. ok is false when there are none.
+// body, the body of the client's call, which may be JSON, a form or a JSON patch. ok is false when there are none, and where the API
+// takes only whole records: there OwnCallOn makes one.
 func (c *Collection) OwnCall(local string, body []byte) (call request.Call, ok bool) {
-	text, ok := lookup(body, c.envelope.call)
-	if !ok || c.calls[Update] == nil {
+	return c.OwnCallOn(local, body, Current{})
+}
+
+// OwnCallOn is OwnCall for an API that must know the record as it is (NeedsCurrent).
+func (c *Collection) OwnCallOn(local string, body []byte, now Current) (call request.Call, ok bool) {
+	record, ok := c.inner(body)
+	if !ok {
 		return request.Call{}, false
 	}
+	r := c.ownPart(record)
+	if r == nil || len(r.members) == 0 {
+		return request.Call{}, false
+	}
+	return c.merging(local, r, now)
+}
+
+// ownPart are the local and dropped members of a record; nil when there is no place for one.
+func (c *Collection) ownPart(of []byte) *record {
 	r := &record{}
 	for _, p := range c.own {
-		if raw, there := lookup(text, p); there && r.set(p, raw) != nil {
-			return request.Call{}, false
+		if raw, there := lookup(of, p); there && r.set(p, raw) != nil {
+			return nil
 		}
 	}
-	if len(r.members) == 0 {
-		return request.Call{}, false
-	}
-	return c.merging(local, r, Current{})
+	return r
 }

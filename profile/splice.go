@@ -2,7 +2,6 @@ package profile
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"github.com/meridian-gateway/meridian/request"
@@ -66,27 +65,13 @@ func (c *Collection) StampCall(local string, m Marks) (call request.Call, ok boo
 	return c.merging(local, r, Current{})
 }
 
-// Splice puts the external id and the stamps into the body of a client's own call and keeps every other byte. known says that the record
-// carries the external id already, so that a merge need not. The error has Kind Reserved when the client set one of these
-// fields to something that is not the request's own, Invalid when the body is no JSON object or has no place for them. A
-// create or replacement may hold null or "" there, as forms do.
-func (c *Collection) Splice(v Verb, call request.Call, m Marks, known bool) (request.Call, error) {
-	if v == Delete {
-		return call, nil
-	}
-	body, err := c.splice(v, call.Body, m, known)
-	call.Body = body
-	return call, err
-}
-
 func (c *Collection) splice(v Verb, body []byte, m Marks, known bool) ([]byte, error) {
 	if !valid(body) || !isObject(body) {
 		return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid, Detail: "the body is not a JSON object"}
 	}
 	inner, ok := lookup(body, c.envelope.call)
 	if !ok || !isObject(inner) {
-		return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid,
-			Detail: fmt.Sprintf("the body has no JSON object at %q, where this API expects the record", c.envelope.call)}
+		return nil, c.notRecord()
 	}
 	if err := c.reserved(v, inner, m); err != nil {
 		return nil, err
