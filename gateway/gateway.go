@@ -176,6 +176,10 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		f.refused(w, r, *closing(problemFor(err)))
 	case !ok:
+		if c, id, ok := f.touching(r, profile); ok {
+			f.touch(w, r, c, id)
+			return
+		}
 		f.pass(w, r)
 	case isWrite(m.Verb):
 		f.write(w, r, m)

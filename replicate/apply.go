@@ -197,7 +197,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if ack := g.childrenWait(rec.Entry, c, s); ack != nil {
 		return taken{rec: rec, ack: *ack}
 	}
-	if h == nil && g.asItIs(c, rec.Entry, s) { // only its children are behind
+	if h == nil && s.Version.After(rec.Entry.Version) && g.asItIs(c, rec.Entry, s) { // only its children are behind
 		return g.writeChildren(ctx, rec, c, s)
 	}
 	o := g.bringing(rec.Entry, c, s)

@@ -48,6 +48,7 @@ func newShelf(t *testing.T, manner string, from int) *shelf {
 	mux.HandleFunc("GET /tickets", s.list)
 	mux.HandleFunc("GET /tickets/{id}", s.read)
 	mux.HandleFunc("PATCH /tickets/{id}", s.update)
+	mux.HandleFunc("POST /tickets/{id}/close", s.close)
 	mux.HandleFunc("POST /tickets/{id}/files", s.attach)
 	mux.HandleFunc("GET /tickets/{id}/files", s.attached)
 	mux.HandleFunc("GET /files/{id}", s.file)
@@ -142,6 +143,30 @@ func (s *shelf) update(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, 200, rec)
+}
+
+// close changes a record by a call that no profile describes.
+func (s *shelf) close(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := s.tickets[r.PathValue("id")]
+	if rec == nil {
+		answer(w, 404, nil)
+		return
+	}
+	rec["status"] = "closed"
+	answer(w, 200, map[string]any{"ok": true})
+}
+
+// status is that of the only ticket.
+func (s *shelf) status() (id, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, rec := range s.tickets {
+		text, _ := rec["status"].(string)
+		return id, text
+	}
+	return "", ""
 }
 
 // attach takes a file as its manner is.

@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/meridian-gateway/meridian/profile"
+)
+
+// Toucher is an Engine that looks at a record after a call that the profile does not describe.
+type Toucher interface {
+	Touched(ctx context.Context, collection, local, by string)
+}
+
+// below finds the described record of which a call that is not described may change something.
+type below interface {
+	Below(method, escapedPath string) (c *profile.Collection, id string, ok bool)
+}
+
+// touching reports of what record a call may change something that the profile does not describe.
+func (f *face) touching(r *http.Request, matcher Matcher) (c *profile.Collection, id string, ok bool) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil, "", false
+	}
+	b, knows := matcher.(below)
+	if _, looks := f.Engine.(Toucher); !knows || !looks {
+		return nil, "", false
+	}
+	return b.Below(r.Method, r.URL.EscapedPath())
+}
+
+// touch passes on a call that the profile does not describe and that may change a record, or something below it. When the API has
+// taken it the engine looks at the record, before the client is answered: a client reads its own write, everywhere.
+func (f *face) touch(w http.ResponseWriter, r *http.Request, c *profile.Collection, id string) {
+	by := enteredBy(r)
+	proxy := *f.proxy
+	passed := proxy.ModifyResponse
+	proxy.ModifyResponse = func(res *http.Response) error {
+		if err := passed(res); err != nil {
+			return err
+		}
+		if res.StatusCode >= 200 && res.StatusCode < 400 {
+			f.Engine.(Toucher).Touched(r.Context(), c.Name(), id, by)
+		}
+		return nil
+	}
+	done := f.Metrics.began(callPass)
+	proxy.ServeHTTP(w, r)
+	done()
+}
