@@ -190,7 +190,7 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 
 // values compiles what is another value here.
 func (c *compiler) values(f *field, s Values) {
-	f.values = translation{in: make(map[string]json.RawMessage, len(s)), out: make(map[string]json.RawMessage, len(s))}
+	f.values = translation{in: make(map[string]json.RawMessage, len(s)), out: make(map[string]json.RawMessage, len(s)), list: s}
 	for _, v := range s {
 		canonical, local := scalar(v.Canonical), scalar(v.Local)
 		if _, twice := f.values.out[canonical]; twice {

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,6 +38,7 @@ type field struct {
 // translation are the values of a field that are others here, by scalar.
 type translation struct {
 	in, out map[string]json.RawMessage
+	list    Values
 }
 
 // toCanonical is a value of this site as the network has it; told is false when that depends on what from does not tell. raw is nil
@@ -89,11 +91,11 @@ func (f *field) written(raw json.RawMessage, all request.Fields) (json.RawMessag
 		raw = v
 	case isNull(raw):
 	case f.strict:
-		return nil, wrongField(f.name, "its value "+clip(string(raw))+" is none of those that this site knows")
+		return nil, wrongField(f.name, "its value "+shown(raw)+" is none of those that this site knows")
 	case f.shape != nil:
 		v, ok := f.shape.local(raw)
 		if !ok {
-			return nil, wrongField(f.name, "its value "+clip(string(raw))+" is no "+f.shape.what())
+			return nil, wrongField(f.name, "its value "+shown(raw)+" is no "+f.shape.what())
 		}
 		raw = v
 	}
@@ -123,6 +125,15 @@ func (f *field) fit(raw json.RawMessage) (json.RawMessage, error) {
 		return nil, wrongField(f.name, fmt.Sprintf("it is longer than the %d characters that this site can hold", f.most))
 	}
 	return request.Quote(string([]rune(text)[:f.most])), nil
+}
+
+// shown is JSON text for a message: short, and on one line.
+func shown(raw []byte) string {
+	text := string(bytes.Join(bytes.Fields(raw), []byte{' '}))
+	if utf8.RuneCountInString(text) > 60 {
+		text = string([]rune(text)[:60]) + "…"
+	}
+	return text
 }
 
 func wrongField(name, what string) error {

@@ -64,7 +64,7 @@ func (f *field) computeOut(raw json.RawMessage, all request.Fields) (json.RawMes
 	}
 	out, err := f.out.Run(values)
 	if err != nil {
-		return nil, wrongField(f.name, "out cannot be computed of "+clip(string(raw))+": "+err.Error())
+		return nil, wrongField(f.name, "out cannot be computed of "+shown(raw)+": "+err.Error())
 	}
 	return out, nil
 }
