@@ -42,6 +42,16 @@ func TestMovedByRule(t *testing.T) {
 	})
 }
 
+// A state in which a server makes no new request, although an update leads to it: RT refuses to make a ticket that is stalled.
+func TestStateThatCannotBeMade(t *testing.T) {
+	n := open(t, "redmine", "rt", "")
+	name := subject("stalled")
+	ref := n.create("oslo", words{"subject": name, "status": "stalled", "place": "desk"}).Request()
+	n.At("oslo").Transfer(ref, "rome", "ownership").Want(202)
+	n.WantOwner(ref, "rome", soon)
+	n.shows("rome", name, words{"status": "stalled", "place": "desk"})
+}
+
 // enter makes requests past the gateways, as they were before there were any.
 func (d desk) enter(site string, count int, more words) []string {
 	d.t.Helper()
@@ -72,7 +82,7 @@ func TestSeedAndVerify(t *testing.T) {
 		n := open(t, a, b, everywhere)
 		open := n.enter("oslo", 5, words{"status": "open", "place": "desk", "cost": 2.5})
 		closed := n.enter("oslo", 3, words{"status": "resolved", "description": "done\nlong ago"})
-		theirs := n.enter("rome", 4, words{"status": "stalled", "priority": "high"})
+		theirs := n.enter("rome", 4, words{"status": "new", "priority": "high"})
 		for _, site := range n.Sites() {
 			if out, code := n.At(site).CLI("seed"); code != 0 {
 				t.Fatalf("seed at %s: %d\n%s", site, code, out)
@@ -86,7 +96,7 @@ func TestSeedAndVerify(t *testing.T) {
 				n.shows(at, name, words{"status": "resolved", "description": "done\nlong ago"})
 			}
 			for _, name := range theirs {
-				n.shows(at, name, words{"status": "stalled", "priority": "high"})
+				n.shows(at, name, words{"status": "new", "priority": "high"})
 			}
 		}
 		n.Settled(soon)
