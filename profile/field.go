@@ -41,13 +41,25 @@ type translation struct {
 	list    Values
 }
 
+func (t translation) canonical(raw []byte) (v json.RawMessage, listed bool) {
+	if len(t.in) > 0 {
+		v, listed = t.in[scalar(raw)]
+	}
+	return v, listed
+}
+
+func (t translation) local(raw []byte) (v json.RawMessage, listed bool) {
+	if len(t.out) > 0 {
+		v, listed = t.out[scalar(raw)]
+	}
+	return v, listed
+}
+
 // toCanonical is a value of this site as the network has it; told is false when that depends on what from does not tell. raw is nil
 // for a field that is computed of others alone.
 func (f *field) toCanonical(raw []byte, from *source) (value json.RawMessage, told bool) {
-	if f.in == nil {
-		if v, listed := f.values.in[scalar(raw)]; listed {
-			return v, true
-		}
+	if v, listed := f.values.canonical(raw); listed && f.in == nil {
+		return v, true
 	}
 	if raw == nil || f.null.is(raw) {
 		raw = []byte("null")
@@ -60,7 +72,7 @@ func (f *field) toCanonical(raw []byte, from *source) (value json.RawMessage, to
 		if err != nil {
 			return slices.Clone(raw), true
 		}
-		if listed, ok := f.values.in[scalar(v)]; ok {
+		if listed, ok := f.values.canonical(v); ok {
 			return listed, true
 		}
 		raw = v
@@ -85,7 +97,7 @@ func (f *field) toLocal(raw json.RawMessage, all request.Fields) (json.RawMessag
 
 // written is toLocal, but nil where the member is left out. The error has Kind Invalid: this site cannot hold the value.
 func (f *field) written(raw json.RawMessage, all request.Fields) (json.RawMessage, error) {
-	v, listed := f.values.out[scalar(raw)]
+	v, listed := f.values.local(raw)
 	switch {
 	case listed:
 		raw = v

@@ -15,6 +15,9 @@ func (c *Collection) Losses() []Problem {
 	if c.null.omit && c.merges() {
 		l.add("what is emptied elsewhere keeps its value here: an update leaves it out", "say null: \"\", or what else empties a field here", "null")
 	}
+	if v := c.null.literal; v != nil && string(v) != `""` {
+		l.add(shown(v)+" comes back as no value", "", "null")
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.named)) {
 		if f := c.named[name]; !f.hidden && f.fixed == nil {
 			l.field = f
@@ -113,8 +116,8 @@ func (l *losses) kept(c *Collection) {
 	if f.null.omit && !c.null.omit && c.merges() {
 		l.at("null", "what is emptied elsewhere keeps its value here: an update leaves it out", "")
 	}
-	if f.null.literal != nil && f.read != nil && string(f.null.literal) != `""` && f.shape == nil && f.in == nil {
-		l.at("null", fmt.Sprintf("%s comes back as no value", shown(f.null.literal)), "")
+	if v := f.null.literal; v != nil && string(v) != string(c.null.literal) && f.read != nil && string(v) != `""` && f.shape == nil && f.in == nil {
+		l.at("null", fmt.Sprintf("%s comes back as no value", shown(v)), "")
 	}
 }
 

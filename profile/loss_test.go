@@ -3,6 +3,7 @@ package profile
 import (
 	"strings"
 	"testing"
+	_ "time/tzdata"
 )
 
 func lossesOf(problems []Problem) string {
@@ -69,6 +70,9 @@ func TestLosses(t *testing.T) {
 	}
 	c := ticketsOf(t, "null: omit, local: [f], fields: {f: {max_length: 5, too_long: truncate}, g: /x}")
 	if got := lossesOf(c.Losses()); !strings.HasPrefix(got, "null: what is emptied elsewhere") || strings.Contains(got, "\n") {
+		t.Error(got)
+	}
+	if got := lossesOf(ticketsOf(t, "null: 0, fields: {f: /x, g: {null: ''}}").Losses()); got != "null: 0 comes back as no value" {
 		t.Error(got)
 	}
 	if got := lossesOf(ticketsOf(t, "null: omit, update: {method: PUT, body: full}").Losses()); got != "" {

@@ -32,7 +32,7 @@ func noTime(none string, s timeShape) null {
 
 // is reports whether a local value says that there is none.
 func (n null) is(raw []byte) bool {
-	return isNull(raw) || n.literal != nil && scalar(raw) == scalar(n.literal)
+	return isNull(raw) || n.literal != nil && isString(raw) == isString(n.literal) && scalar(raw) == scalar(n.literal)
 }
 
 // write is how no value is written; nil where the member is left out.

@@ -199,6 +199,13 @@ func TestSelectedFields(t *testing.T) {
 	if got := string(call.Body); err != nil || got != want {
 		t.Errorf("%s %v\nwant %s", got, err, want)
 	}
+	patch := ticketsOf(t, `update: {body: json-patch}, fields: {cost: "/custom[id=3]/value", room: "/custom[name=Room]/value", text: /t}`)
+	call, err = patch.UpdateCall("7", fieldsOf(t, `{"cost":7,"text":"n"}`), Marks{}, Current{Record: []byte(now)})
+	want = `[{"op":"replace","path":"/custom","value":[{"id":"1","value":"x"},{"id":"3","name":"Cost","value":7},{"name":"Room","value":"R"},{"id":"9","value":"g"}]},` +
+		`{"op":"replace","path":"/t","value":"n"}]`
+	if got := string(call.Body); err != nil || got != want {
+		t.Errorf("%s %v\nwant %s", got, err, want)
+	}
 	if _, ok, err := c.MatchCall(fieldsOf(t, `{"cost":7}`), []string{"cost"}); ok || err != nil {
 		t.Error("an element of a list was searched for", err)
 	}

@@ -82,7 +82,7 @@ func Compile(text string, names ...string) (e *Expression, err error) {
 	if err != nil {
 		return nil, asFault(err)
 	}
-	r := &resolver{names: names, reads: make(map[string]*reading)}
+	r := &resolver{names: names, reads: make(map[string]*reading), functions: config.Functions}
 	r.look(tree.Node)
 	ast.Walk(&tree.Node, r)
 	if r.fault != nil {

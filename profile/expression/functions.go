@@ -52,7 +52,8 @@ func functions() conf.FunctionsTable {
 	one := func(any) any { return nil }
 	add(fnTruth, func(args ...any) (any, error) { return truth(args[0]) }, func(any) bool { return false })
 	add(fnMember, func(args ...any) (any, error) { return memberOf(args[0], args[1]), nil }, func(a, b any) any { return nil })
-	add(fnMethod, method)
+	of := methods()
+	add(fnMethod, func(args ...any) (any, error) { return method(of, args) })
 	add(fnIn, func(args ...any) (any, error) { return in(args[0], args[1]) }, func(a, b any) bool { return false })
 	add(fnNothing, func(...any) (any, error) { return nil, nil }, func() any { return nil })
 	add(fnList, func(args ...any) (any, error) {

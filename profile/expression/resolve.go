@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/conf"
 )
 
 // resolver is the first walk over an expression: it notes what is read, and refuses what expressions must not do.
@@ -16,7 +17,9 @@ type resolver struct {
 	callees map[ast.Node]bool // names of functions, and members that are methods
 	within  map[ast.Node]bool // identifiers that are read as objects, member by member
 	reads   map[string]*reading
-	fault   *Fault
+	// functions are those that are not the language's own.
+	functions conf.FunctionsTable
+	fault     *Fault
 }
 
 type visit func(*ast.Node)
@@ -104,7 +107,7 @@ func way(n ast.Node) []string {
 func (r *resolver) call(node *ast.Node, n *ast.CallNode) {
 	switch callee := n.Callee.(type) {
 	case *ast.IdentifierNode:
-		if _, ok := functions()[callee.Value]; !ok || strings.Contains(callee.Value, " ") {
+		if r.functions[callee.Value] == nil || strings.Contains(callee.Value, " ") {
 			hint := ""
 			if callee.Value == "now" {
 				hint = "the same record must give the same value at any time"

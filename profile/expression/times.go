@@ -99,14 +99,14 @@ func methods() map[string]methodFunc {
 			return t.Truncate(d), err
 		},
 		// Of durations too, such as the difference of two times.
-		"Hours": nil0, "Minutes": nil0, "Seconds": nil0, "Milliseconds": nil0,
+		"Hours": ofDurations, "Minutes": ofDurations, "Seconds": ofDurations, "Milliseconds": ofDurations,
 	}
 }
 
 var errArguments = errors.New("these are not the arguments of the method")
 
-// nil0 is a method that times do not have.
-func nil0(time.Time, []any) (any, error) { return nil, errors.New("a time has no such method") }
+// ofDurations is a method that times do not have.
+func ofDurations(time.Time, []any) (any, error) { return nil, errors.New("a time has no such method") }
 
 func noArguments(args []any) error {
 	if len(args) > 0 {
@@ -124,27 +124,40 @@ func argument[T any](args []any) (out T, err error) {
 	return out, errArguments
 }
 
-// method calls a method of a time, of a text that is one in RFC 3339, or of a duration: its arguments are the value, the name of the
-// method, and the arguments. A method of nil is nil.
-func method(args ...any) (any, error) {
+// method calls one of the methods of a time, of a text that is one in RFC 3339, or of a duration: args are the value, the name of the
+// method, and its arguments. A method of nil is nil.
+func method(of map[string]methodFunc, args []any) (any, error) {
 	name := args[1].(string)
 	switch x := args[0].(type) {
 	case nil:
 		return nil, nil
 	case time.Time:
-		return methods()[name](x, args[2:])
+		return of[name](x, args[2:])
 	case string:
 		t, err := time.Parse(time.RFC3339, x)
 		if err != nil {
 			return nil, errors.New("the text is no time in RFC 3339")
 		}
-		return methods()[name](t, args[2:])
+		return of[name](t, args[2:])
 	case time.Duration:
-		of := map[string]func() any{"Hours": func() any { return x.Hours() }, "Minutes": func() any { return x.Minutes() },
-			"Seconds": func() any { return x.Seconds() }, "Milliseconds": func() any { return int(x.Milliseconds()) }}[name]
-		if of != nil && len(args) == 2 {
-			return of(), nil
+		if v, ok := lengthOf(x, name); ok && len(args) == 2 {
+			return v, nil
 		}
 	}
 	return nil, fmt.Errorf("%s has no method %s", kind(args[0]), name)
+}
+
+// lengthOf is a duration in a unit.
+func lengthOf(d time.Duration, name string) (v any, ok bool) {
+	switch name {
+	case "Hours":
+		return d.Hours(), true
+	case "Minutes":
+		return d.Minutes(), true
+	case "Seconds":
+		return d.Seconds(), true
+	case "Milliseconds":
+		return int(d.Milliseconds()), true
+	}
+	return nil, false
 }
