@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	defaultTimeout  = 15 * time.Second
-	defaultParallel = 8
+	defaultTimeout    = 15 * time.Second
+	defaultParallel   = 8
+	defaultRetryAfter = time.Minute
 )
 
 // Compile checks a Spec, its preset laid under it, and makes a Profile of it. With problems the Profile is nil.
@@ -25,7 +26,7 @@ func Compile(name string, s Spec) (*Profile, []Problem) {
 	if s.Preset != "" {
 		var err error
 		if under, err = template(s.Preset); err != nil {
-			c.problem(err.Error(), "the presets are "+strings.Join(presets.Names(), ", "), "preset")
+			c.problem(err.Error(), "the presets are "+strings.Join(presets.Names(), ", ")+"; with rest, say what differs", "preset")
 			return nil, c.problems
 		}
 		s = under.over(s)
@@ -64,11 +65,6 @@ func (c *compiler) problem(message, hint string, path ...string) {
 	c.problems = append(c.problems, Problem{Path: append(slices.Clone(c.at), path...), Message: message, Hint: hint})
 }
 
-// later notes what the profile language knows and this version does not do.
-func (c *compiler) later(what string, path ...string) {
-	c.problem(errNotYet(what).Error(), "", path...)
-}
-
 func (c *compiler) pointer(s string, path ...string) pointer {
 	if s == "" {
 		return nil
@@ -91,6 +87,12 @@ func (c *compiler) limits(p *Profile) {
 	if p.Parallel < 0 {
 		c.problem("parallel is negative", "", "parallel")
 	}
+	if p.RetryAfter < 0 {
+		c.problem("retry_after is negative", "", "retry_after")
+	}
+	if p.RetryAfter == 0 {
+		p.RetryAfter = defaultRetryAfter
+	}
 	if p.Timeout == 0 {
 		p.Timeout = defaultTimeout
 	}
@@ -108,8 +110,14 @@ func (c *compiler) style(p *Profile, s Spec) style {
 	if s.Encoding != "" && s.Encoding != "json" && s.Encoding != "form" {
 		c.problem(fmt.Sprintf("encoding is json or form, not %q", s.Encoding), "", "encoding")
 	}
-	if s.ContentType != "" && !mediaType(s.ContentType) {
+	switch form := mediaOf(s.ContentType) == typeForm; {
+	case s.ContentType == "":
+	case !mediaType(s.ContentType):
 		c.problem(fmt.Sprintf("%q is not a media type", s.ContentType), "as in application/json", "content_type")
+	case s.Encoding == "":
+		out.form = form
+	case form != out.form:
+		c.problem("the content type is not that of the encoding", "leave one of the two out", "content_type")
 	}
 	p.Headers, p.ContentType = out.header, out.contentType
 	if p.ContentType == "" && out.form {

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"reflect"
 
 	"go.yaml.in/yaml/v3"
@@ -84,6 +85,9 @@ func parsePreset(text []byte) (out presetFile, err error) {
 		return out, err
 	}
 	// collection is a key of presets only; the rest of the file is a profile.
+	if meant(&doc) == nil {
+		return out, errors.New("the preset is empty")
+	}
 	root := *meant(&doc)
 	root.Content = nil
 	for i := 0; i+1 < len(meant(&doc).Content); i += 2 {

@@ -208,10 +208,3 @@ func (s selector) texts(list []byte) bool {
 }
 
 func appendQuoted(dst []byte, s string) []byte { return request.AppendString(dst, s) }
-
-// notYet is the error for what the profile language knows and this version does not do.
-type notYet string
-
-func errNotYet(what string) error { return notYet(what) }
-
-func (e notYet) Error() string { return string(e) + " is not supported yet" }
