@@ -105,6 +105,7 @@ func notesToO() map[string]string {
 		"of":             "Site whose hours count; for cron, whose holidays do.",
 		"on":             "Events: create, update, delete, arrive, returned.",
 		"on_delete":      "Linked records when the record of the owner is deleted: cascade (default) or keep.",
+		"others":         "Members that no field names: pass (default), as fields of the same name, or drop.",
 		"out":            "Expression of a field into the record.",
 		"owned":          "What is done with a change found at the owner: publish or ignore.",
 		"owner":          "Pointer.",
@@ -116,6 +117,7 @@ func notesToZ() map[string]string {
 	return map[string]string{
 		"parallel":      "How many at once. Of a site: over the profile's.",
 		"parent":        "Collection that this one belongs to.",
+		"parent_at":     "Where a child's record names its parent, where its address does not.",
 		"part":          "Name of the part with the bytes.",
 		"password":      "Write ${VAR} or ${file:/path}.",
 		"path":          "Path of the collection, or of a call with {id}; of a login also a whole URL.",
@@ -143,6 +145,7 @@ func notesToZ() map[string]string {
 		"schedule":      "When a route runs that has no events: exactly one of cron, at and every.",
 		"security":      "How gateways know each other.",
 		"send":          "Of a login: headers that carry {token} (default Authorization: Bearer {token}). Of a call: its body.",
+		"set":           "The call that sets the field, where the API does not take it in the record.",
 		"since":         "Pointer to the time of the last change.",
 		"sites":         "The sites, by name.",
 		"size":          "Records of a page. Of content: pointer to the size.",

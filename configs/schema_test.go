@@ -129,3 +129,29 @@ func TestSchemaTakesExamplesAndNamesFaults(t *testing.T) {
 		}
 	}
 }
+
+// An editor has a sentence to say about each key.
+func TestEveryKeyHasANote(t *testing.T) {
+	t.Parallel()
+	var schema any
+	if err := json.Unmarshal(Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(key string, v any)
+	walk = func(key string, v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(key, e)
+			}
+		case map[string]any:
+			if d, is := v["description"].(string); is && d == "" {
+				t.Errorf("notes.go says nothing about %q", key)
+			}
+			for k, e := range v {
+				walk(k, e)
+			}
+		}
+	}
+	walk("", schema)
+}
