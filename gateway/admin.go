@@ -33,6 +33,8 @@ type AdminOptions struct {
 	Planner Planner
 	// Seeder brings in what was there before; nil: nothing is served of it.
 	Seeder Seeder
+	// Verifier compares with the holders; nil: nothing is served of it.
+	Verifier Verifier
 	// Watches tells of changes behind the gateway; nil: nothing is served of it.
 	Watches WatchLister
 	Metrics *Metrics

@@ -45,6 +45,11 @@ func (a *admin) api(r *mux.Router) {
 		handle("GET", "/seed", a.seedState)
 		handle("DELETE", "/seed", a.seedCancel)
 	}
+	if a.Verifier != nil {
+		handle("POST", "/verify", a.verify)
+		handle("GET", "/verify", a.verifyState)
+		handle("DELETE", "/verify", a.verifyCancel)
+	}
 	if a.Watches != nil {
 		handle("GET", "/watch", a.watch)
 	}

@@ -20,6 +20,15 @@ func (noSeeder) Seed(context.Context, request.SeedOrder) (request.Seeding, error
 func (noSeeder) Seeding(context.Context) (request.Seeding, error)    { return request.Seeding{}, nil }
 func (noSeeder) CancelSeed(context.Context) (request.Seeding, error) { return request.Seeding{}, nil }
 
+func (noSeeder) Verify(context.Context, request.VerifyOrder) (request.Verification, error) {
+	return request.Verification{}, nil
+}
+func (noSeeder) Verifying(context.Context) (request.Verification, error) {
+	return request.Verification{}, nil
+}
+func (noSeeder) CancelVerify(context.Context) (request.Verification, error) {
+	return request.Verification{}, nil
+}
 func (noSeeder) Watching() []request.Watching {
 	return []request.Watching{{Collection: "tickets", Every: 30 * time.Second, Looked: 7, Error: "no"}}
 }

@@ -12,6 +12,8 @@
 //	operation  the outcome of one write                                 -> Op
 //	holders    who has confirmed which version                          -> Deliveries
 //	handover   the owner releases a request to the site that is called  -> Verdict
+//	digest     what the ledger says of the asker's copies here          -> Digests
+//	audit      compares their records with the ledger                   -> Audited
 //	order      an operator's transfer or return, passed to the owner    -> Standing
 //
 // The body is an envelope with "v" (1; anything else is refused), "network", "from" and "config", the hash of the sender's

@@ -24,6 +24,9 @@ type fake struct {
 	hand  func(h request.Handover) (request.Verdict, error)
 	order func(o request.Order) (request.Standing, error)
 
+	digest func(from request.Site, a request.DigestAsk) (request.Digests, error)
+	audit  func(from request.Site, a request.AuditAsk) (request.Audited, error)
+
 	mu      sync.Mutex
 	writes  []request.Write
 	applied []request.Snapshot
@@ -76,6 +79,20 @@ func (f *fake) Order(_ context.Context, _ request.Site, o request.Order) (reques
 		return f.order(o)
 	}
 	return request.Standing{Owner: o.To}, nil
+}
+
+func (f *fake) Digest(_ context.Context, from request.Site, a request.DigestAsk) (request.Digests, error) {
+	if f.digest != nil {
+		return f.digest(from, a)
+	}
+	return request.Digests{Sums: make([]byte, 8*request.DigestBuckets)}, nil
+}
+
+func (f *fake) Audit(_ context.Context, from request.Site, a request.AuditAsk) (request.Audited, error) {
+	if f.audit != nil {
+		return f.audit(from, a)
+	}
+	return request.Audited{Done: true}, nil
 }
 
 func (f *fake) Hello(context.Context, request.Site) Greeting {

@@ -88,6 +88,7 @@ type Handler interface {
 	Part(ctx context.Context, from request.Site, p request.Part) (request.Part, error)
 	// Hello introduces this site; see Greeting for what to fill in.
 	Hello(ctx context.Context, from request.Site) Greeting
+	Comparer
 }
 
 // Status is what a client knows of a destination.

@@ -105,6 +105,10 @@ func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 		return s.handover
 	case OrderPath:
 		return s.order
+	case DigestPath:
+		return s.digest
+	case AuditPath:
+		return s.audit
 	case PutPartPath:
 		return s.putPart
 	case PartPath:

@@ -68,6 +68,7 @@ type Peers interface {
 	Part(ctx context.Context, to request.Site, p request.Part) (request.Part, error)
 	Status(to request.Site) peer.Status
 	Ready(to request.Site) bool
+	Comparers
 }
 
 // Router decides what routes do with a write.

@@ -3,6 +3,8 @@ package replicate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,14 +28,41 @@ type Vanished struct {
 	Now  time.Time
 }
 
+// Mislaid: children of a copy were deleted or changed behind the gateway. They are to be brought again.
+type Mislaid struct {
+	// Gone have no record any more, Changed have one that is not what it should be.
+	Gone, Changed []request.ID
+	Now           time.Time
+}
+
 func (Vanished) event() {}
+func (Mislaid) event()  {}
 
 // noticed is the part of Step about what happened behind the gateway.
 func noticed(e request.Entry, ev Event) (store.Tx, error) {
-	v, ok := ev.(Vanished)
-	if !ok {
-		return store.Tx{}, fmt.Errorf("%s: unknown event %T", e.ID, ev)
+	switch ev := ev.(type) {
+	case Vanished:
+		return vanish(e, ev)
+	case Mislaid:
+		if e.Role != request.Copy {
+			return store.Tx{}, fmt.Errorf("%s: a %s is brought no children", e.ID, e.Role)
+		}
+		e.Children = slices.Clone(e.Children)
+		for i := range e.Children {
+			gone := slices.Contains(ev.Gone, e.Children[i].ID)
+			if gone || slices.Contains(ev.Changed, e.Children[i].ID) {
+				e.Children[i].Version = request.Version{}
+			}
+			if gone {
+				e.Children[i].Local = ""
+			}
+		}
+		return store.Tx{Entry: e, Now: ev.Now}, nil
 	}
+	return store.Tx{}, fmt.Errorf("%s: unknown event %T", e.ID, ev)
+}
+
+func vanish(e request.Entry, v Vanished) (store.Tx, error) {
 	switch {
 	case e.Role != request.Owner || e.Local == "":
 		return store.Tx{}, fmt.Errorf("%s: a %s has no record that could have gone", e.ID, e.Role)
@@ -138,6 +167,70 @@ func (g *Engine) inspect(ctx context.Context, rec store.Record, c *profile.Colle
 	return d, true, nil
 }
 
+// asItShouldBe reports whether a listed record is what the ledger says, with nothing under way that could make it something else. What
+// a list does not show, such as children, is looked at by itself.
+func (g *Engine) asItShouldBe(c *profile.Collection, e *request.Entry, l profile.Listed) bool {
+	if l.Record == nil || e.Local != l.Local || e.Role != request.Owner && e.Role != request.Copy || e.Intent != nil || len(e.Suspect) > 0 ||
+		c.Deleted(l.Record) || len(g.below(c)) > 0 {
+		return false
+	}
+	got, err := c.FromRecord(l.Record)
+	if err != nil {
+		return false
+	}
+	d := differs(c, e, got)
+	return !d.any()
+}
+
+// kidDiff is a child whose record is not what the ledger says.
+type kidDiff struct {
+	id   request.ID
+	gone bool
+	pair request.FieldPair
+}
+
+// kidsDiffer compares the children of a request with their records; at the owner those that nobody knows are differences too.
+func (g *Engine) kidsDiffer(ctx context.Context, rec store.Record, parents *profile.Collection) (out []kidDiff, err error) {
+	e := rec.Entry
+	for _, c := range g.below(parents) {
+		cc := c.Under(e.Local)
+		if !canList(cc) {
+			continue
+		}
+		kids, err := g.kids(ctx, cc)
+		if err != nil {
+			return nil, err
+		}
+		found := make(map[string]kid, len(kids))
+		for _, k := range kids {
+			found[k.Local] = k
+		}
+		for _, child := range e.Children {
+			if child.Collection != c.Name() || child.Deleted || child.Local == "" {
+				continue
+			}
+			want := cc.Expect(child.Fields)
+			k, there := found[child.Local]
+			delete(found, child.Local)
+			if there && len(profile.Diff(want, k.Fields)) == 0 {
+				continue
+			}
+			d := kidDiff{id: child.ID, gone: !there, pair: request.FieldPair{Name: c.Name() + "/" + string(child.ID), Ledger: want.AppendJSON(nil)}}
+			if there {
+				d.pair.Record = k.Fields.AppendJSON(nil)
+			}
+			out = append(out, d)
+		}
+		if e.Role != request.Owner {
+			continue
+		}
+		for _, local := range slices.Sorted(maps.Keys(found)) {
+			out = append(out, kidDiff{pair: request.FieldPair{Name: c.Name() + "/" + local, Record: found[local].Fields.AppendJSON(nil)}})
+		}
+	}
+	return out, nil
+}
+
 // publish makes a version of what somebody changed in the owner's record, owes it to all holders, and has the routes judge it as they
 // judge an update. In the request's lane.
 func (g *Engine) publish(ctx context.Context, rec store.Record, d difference) (store.Record, error) {
@@ -164,12 +257,22 @@ func (g *Engine) bury(ctx context.Context, rec store.Record) (store.Record, erro
 	return after, err
 }
 
-// restore makes a copy's record what the ledger says, anew when it is gone: as an apply of the version that the copy has, with an
-// intent, so that it is safe against everything that an apply is. In the request's lane.
-func (g *Engine) restore(ctx context.Context, rec store.Record, c *profile.Collection, d difference) (store.Record, error) {
-	e := rec.Entry
+// ownShot is the state of a copy as its owner would send it.
+func ownShot(e request.Entry) request.Snapshot {
 	s := e.Snapshot()
 	s.Locals, s.Terms = e.Locals, e.Terms // Snapshot takes the local id for the owner's
+	return s
+}
+
+// restore makes a copy's record what the ledger says. In the request's lane.
+func (g *Engine) restore(ctx context.Context, rec store.Record, c *profile.Collection, d difference) (store.Record, error) {
+	return g.restoreTo(ctx, rec, c, ownShot(rec.Entry), d)
+}
+
+// restoreTo makes a copy's record what a snapshot of its own version says, anew when it is gone: as an apply of the version that the copy has, with an
+// intent, so that it is safe against everything that an apply is. In the request's lane.
+func (g *Engine) restoreTo(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot, d difference) (store.Record, error) {
+	e := rec.Entry
 	done := g.write(ctx, rec, c, s, nil)
 	if done.ack.State != peer.Delivered {
 		return done.rec, &request.Error{Op: "replicate.restore", Kind: request.Unavailable, Request: e.ID, Retry: time.Second, Detail: done.ack.Cause}

@@ -9,23 +9,13 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// pages is a walk through a list of records.
-type pages interface {
-	Call() (call request.Call, ok bool)
-	Take(a request.Answer) ([]profile.Listed, error)
-	Total() (n int, ok bool)
-}
-
 // pageTries is how often a page is asked for when the API breaks off or has no time.
 const pageTries = 5
 
 // walk gives each page of a collection's list, the records changed since a time or all, to each until that returns an error. The
 // total is what the API says there are, 0 while it does not.
 func (g *Engine) walk(ctx context.Context, c *profile.Collection, since time.Time, each func(page []profile.Listed, total int) error) error {
-	var p pages = c.List(since)
-	if list := g.tasks.lister(); list != nil {
-		p = list(c, since)
-	}
+	p := c.List(since)
 	for {
 		call, ok := p.Call()
 		if !ok {

@@ -4,61 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
 )
-
-// listPages is a walk through the list of an api, some records at a time.
-type listPages struct {
-	at, size int
-	done     bool
-	only     []string // what the items show; nil is all
-}
-
-func (p *listPages) Call() (request.Call, bool) {
-	return request.Call{Method: http.MethodGet, Target: "/tickets"}, !p.done
-}
-
-func (p *listPages) Total() (int, bool) { return 0, false }
-
-func (p *listPages) Take(a request.Answer) ([]profile.Listed, error) {
-	var all []map[string]any
-	if err := json.Unmarshal(a.Body, &all); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(all, func(a, b map[string]any) int { return int(a["id"].(float64) - b["id"].(float64)) })
-	from, until := min(p.at, len(all)), min(p.at+p.size, len(all))
-	p.at, p.done = until, from == until
-	var out []profile.Listed
-	for _, r := range all[from:until] {
-		l := profile.Listed{Local: fmt.Sprint(r["id"])}
-		shown := map[string]any{}
-		for k, v := range r {
-			if p.only == nil || slices.Contains(p.only, k) {
-				shown[k] = v
-			}
-		}
-		l.Record, _ = json.Marshal(shown)
-		out = append(out, l)
-	}
-	return out, nil
-}
-
-// listing lets all gateways list their records.
-func (c *cluster) listing() {
-	for _, s := range sites {
-		t := &c.at(s).tasks
-		t.mu.Lock()
-		t.list = func(*profile.Collection, time.Time) pages { return &listPages{size: 10} }
-		t.mu.Unlock()
-	}
-}
 
 // put makes a record in an API without the gateway.
 func (c *cluster) put(s request.Site, fields map[string]any) (local string) {
@@ -124,7 +76,6 @@ func pairing(c *cluster) {
 		}
 		c.at(s).SetRoutes(table)
 	}
-	c.listing()
 }
 
 // Records that two sites have of the same things become one request each; the second site's own are entered there.
@@ -184,7 +135,6 @@ func TestSeedSurvivesDeaths(t *testing.T) {
 			for range 6 {
 				time.Sleep(1700 * time.Millisecond)
 				c.kill("sf")
-				c.listing()
 			}
 			st := c.seedEnd("sf")
 			if p := st.Parts[0]; st.State != request.JobDone || p.Failed != 0 || p.Linked+p.Seeded < 120 || st.Pass < 4 {
@@ -212,7 +162,6 @@ func TestSeedSurvivesDeaths(t *testing.T) {
 func TestSeedLeavesAlone(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		res, local := c.must("chicago", request.Create, "", `{"title":"known"}`)
 		gid := res.Entry.ID
 		unknown := request.NewID(time.Now())
@@ -263,7 +212,6 @@ func TestSeedWithFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, true, func(c *cluster) {
 				t := c.t
-				c.listing()
 				for i := range 30 {
 					c.put("sf", map[string]any{"status": "closed", "n": i})
 				}
@@ -308,7 +256,6 @@ func TestSeedNamesAreOne(t *testing.T) {
 		if _, err := request.ParseID(string(one)); err != nil {
 			t.Error(err)
 		}
-		c.listing()
 		c.seeded("sf", request.SeedOrder{})
 		if e := c.entry(one, "sf"); e.Local != local {
 			t.Errorf("%+v", e)

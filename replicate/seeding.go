@@ -51,7 +51,7 @@ func (g *Engine) Seed(ctx context.Context, o request.SeedOrder) (request.Seeding
 		if o.Collection != "" && name != o.Collection || g.Profile.Collections[name].Parent() != "" {
 			continue
 		}
-		if g.canList(g.Profile.Collections[name]) {
+		if canList(g.Profile.Collections[name]) {
 			s.Parts = append(s.Parts, request.SeedPart{Collection: name})
 		}
 	}
@@ -104,11 +104,6 @@ func (g *Engine) CancelSeed(ctx context.Context) (s request.Seeding, err error) 
 		w.stop()
 	}
 	return s, err
-}
-
-func (g *Engine) canList(c *profile.Collection) bool {
-	ok, _ := c.CanList()
-	return ok || g.tasks.lister() != nil
 }
 
 // seeder is this process at work on a seeding.
@@ -296,7 +291,7 @@ func (w *seeder) collection(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if !w.g.canList(c) {
+	if !canList(c) {
 		return &request.Error{Op: "replicate.Seed", Kind: request.Invalid, Detail: "the profile no longer says how records of " + c.Name() + " are listed"}
 	}
 	if err := w.save(ctx, true); err != nil {

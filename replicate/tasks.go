@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -35,6 +34,17 @@ func (g *Engine) notice(collection, what string) {
 	}
 }
 
+// Differer is a Meter that is told of differences that a comparison found.
+type Differer interface {
+	Differed(kind string)
+}
+
+func (g *Engine) differed(kind request.DifferenceKind) {
+	if m, ok := g.Meter.(Differer); ok {
+		m.Differed(string(kind))
+	}
+}
+
 func (g *Engine) watched(collection string, well bool) {
 	if m, ok := g.Meter.(Noticer); ok {
 		m.Watched(collection, well)
@@ -43,24 +53,60 @@ func (g *Engine) watched(collection string, well bool) {
 
 // tasks are the long jobs of this process: seeding, verifying, watching.
 type tasks struct {
-	mu sync.Mutex
-	// list replaces the lists of collections, for tests.
-	list func(c *profile.Collection, since time.Time) pages
-
+	mu     sync.Mutex
 	salt   string
 	seed   *seeder
 	wakeup chan struct{} // a wish to look at once
 	watch  []*watch
 	// apart are the local ids of copies that are not linked, by collection, as of a moment.
 	apart map[string]apart
+
+	audits  audits
+	verify  *verifier
+	running sync.WaitGroup // what peers and operators have begun
+	end     chan struct{}
 }
 
 // runTasks runs them until ctx ends.
 func (g *Engine) runTasks(ctx context.Context) {
+	defer g.tasks.finish()
 	var running sync.WaitGroup
 	running.Go(func() { g.watchAll(ctx) })
 	g.seedLoop(ctx)
 	running.Wait()
+}
+
+// begin runs something beside, until ended is closed; it reports whether it was still time.
+func (t *tasks) begin(run func()) bool {
+	ended := t.ended()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-ended:
+		return false
+	default:
+	}
+	t.running.Go(run)
+	return true
+}
+
+// finish ends what was begun, and waits for it.
+func (t *tasks) finish() {
+	ended := t.ended()
+	t.mu.Lock()
+	close(ended)
+	t.mu.Unlock()
+	t.running.Wait()
+}
+
+// ended is closed when no more tasks are to run.
+func (t *tasks) ended() chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.end == nil {
+		t.end = make(chan struct{})
+	}
+	return t.end
 }
 
 func (t *tasks) addWatch(w *watch) {
@@ -115,12 +161,6 @@ func (g *Engine) isApart(ctx context.Context, collection, local string) (request
 	}
 	g.tasks.apart[collection] = fresh
 	return fresh.ids[local], nil
-}
-
-func (t *tasks) lister() func(*profile.Collection, time.Time) pages {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.list
 }
 
 // wake has the loop of seedings look at once.

@@ -52,9 +52,9 @@ type watch struct {
 	hash   maphash.Seed
 	mark   watchMark
 	loaded bool
-	seen   map[string]glimpse // by local id, what was found in order
-	again  map[string]bool    // local ids that could not be judged
-	after  request.ID         // where the reading of the ledger goes on
+	seen   map[string]glimpse    // by local id, what was found in order
+	again  map[string]bool       // local ids that could not be judged
+	after  request.ID            // where the reading of the ledger goes on
 	told   map[request.ID]uint64 // differences that were reported and are left as they are
 	guard  guardian
 	pace   pace
@@ -200,7 +200,7 @@ func (w *watch) round(ctx context.Context) error {
 // list goes through the records that changed, or through all where the API cannot say which.
 func (w *watch) list(ctx context.Context) error {
 	can, since := w.c.CanList()
-	if !can && w.g.tasks.lister() == nil {
+	if !can {
 		return nil
 	}
 	from, newest := time.Time{}, w.mark.Seen
@@ -264,7 +264,7 @@ func (w *watch) listed(ctx context.Context, l profile.Listed) error {
 		ok, err = w.unknown(ctx, l), nil
 	case err != nil:
 		return storeError("replicate.Lookup", "", err)
-	case w.asItShouldBe(e, l):
+	case w.g.asItShouldBe(w.c, e, l):
 		ok = true
 		delete(w.guard.gone, e.ID)
 	default:
@@ -277,19 +277,6 @@ func (w *watch) listed(ctx context.Context, l profile.Listed) error {
 		w.seen[l.Local] = glimpse{sum, l.Changed}
 	}
 	return err
-}
-
-// asItShouldBe reports whether a listed record is what the ledger says, with nothing under way that could make it something else.
-func (w *watch) asItShouldBe(e *request.Entry, l profile.Listed) bool {
-	if l.Record == nil || e.Local != l.Local || e.Role != request.Owner && e.Role != request.Copy || e.Intent != nil || len(e.Suspect) > 0 || w.c.Deleted(l.Record) || len(w.g.below(w.c)) > 0 {
-		return false
-	}
-	got, err := w.c.FromRecord(l.Record)
-	if err != nil {
-		return false
-	}
-	d := differs(w.c, e, got)
-	return !d.any()
 }
 
 // unknown is a record that is no request; ok is false when it is to be looked at again.

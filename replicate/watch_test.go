@@ -59,7 +59,6 @@ var mend = profile.Watch{Every: time.Minute, Publish: true, Revert: true}
 func TestWatchPublishesAtTheOwner(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		res, local := c.must("sf", request.Create, "", `{"title":"t","status":"open"}`)
 		gid := res.Entry.ID
 		w := c.watching("sf", mend)
@@ -93,7 +92,6 @@ func TestWatchPublishesAtTheOwner(t *testing.T) {
 func TestWatchRevertsAtACopy(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		res, _ := c.must("sf", request.Create, "", `{"title":"t","status":"closed"}`)
 		gid := res.Entry.ID
 		c.converged(gid, "sf", "chicago", "paris")
@@ -128,7 +126,6 @@ func TestRevertWithFaults(t *testing.T) {
 	for _, late := range []bool{true, false} {
 		inBubble(t, true, func(c *cluster) {
 			t := c.t
-			c.listing()
 			res, local := c.must("sf", request.Create, "", `{"title":"t","status":"closed"}`)
 			gid := res.Entry.ID
 			c.converged(gid, "sf", "chicago", "paris")
@@ -159,7 +156,6 @@ func TestRevertWithFaults(t *testing.T) {
 func TestWatchDeletes(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		res, local := c.must("sf", request.Create, "", `{"title":"t","status":"closed"}`)
 		gid := res.Entry.ID
 		c.converged(gid, "sf", "chicago", "paris")
@@ -189,7 +185,6 @@ func TestWatchDeletes(t *testing.T) {
 func TestWatchGuard(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		for i := range 30 {
 			c.must("sf", request.Create, "", fmt.Sprintf(`{"n":%d,"status":"closed"}`, i))
 		}
@@ -230,7 +225,6 @@ func TestWatchGuard(t *testing.T) {
 func TestWatchCostsNothing(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		g := c.at("sf")
 		u := &counting{Upstream: g.Upstream}
 		g.Upstream = u
@@ -261,7 +255,6 @@ func TestWatchCostsNothing(t *testing.T) {
 func TestWatchAmongWrites(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
-		c.listing()
 		res, local := c.must("sf", request.Create, "", `{"title":"t"}`)
 		w := c.watching("sf", mend)
 		c.apis["sf"].fault = func(call request.Call, after bool) error {

@@ -1,0 +1,437 @@
+package replicate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// A verification compares all requests that this site owns with their holders, in three parts that run beside each other: this ledger with
+// this API, this ledger with each holder's (see compare.go), and each holder's ledger with its API, at that holder (see audit.go).
+// If all three are equal, so are the records. Nothing is locked but one request at a time while its record is read.
+
+const (
+	// verifyKept are the differences that are kept to be shown; all are counted.
+	verifyKept = 10_000
+	auditPoll  = 500 * time.Millisecond
+	// mendWait is how long a repair by delivery is waited for.
+	mendWait = 20 * time.Second
+)
+
+// Verify begins a comparison. It goes on in the background of this process. Errors: Invalid, no such collection; Conflict, one is under
+// way.
+func (g *Engine) Verify(ctx context.Context, o request.VerifyOrder) (request.Verification, error) {
+	if o.Collection != "" {
+		if c, err := g.collection(o.Collection); err != nil {
+			return request.Verification{}, err
+		} else if c.Parent() != "" {
+			return request.Verification{}, &request.Error{Op: "replicate.Verify", Kind: request.Invalid,
+				Detail: "records of " + o.Collection + " are compared with their parents: say " + c.Parent()}
+		}
+	}
+	if o.Sample < 0 || o.Sample > peer.MaxAsked {
+		return request.Verification{}, &request.Error{Op: "replicate.Verify", Kind: request.Invalid,
+			Detail: "a sample is at most " + strconv.Itoa(peer.MaxAsked) + " requests; without one all are compared"}
+	}
+	now := g.now()
+	vctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	v := &verifier{g: g, stop: stop, out: request.Verification{VerifyOrder: o, ID: string(request.NewID(now)), State: request.JobRunning, Started: now}}
+	if !g.tasks.setVerify(v) {
+		stop()
+		return request.Verification{}, &request.Error{Op: "replicate.Verify", Kind: request.Conflict, Detail: "a comparison is under way at this gateway; follow it, or cancel it first"}
+	}
+	ended := g.tasks.ended()
+	if !g.tasks.begin(func() { v.run(vctx) }) || !g.tasks.begin(func() {
+		select {
+		case <-ended:
+		case <-vctx.Done():
+		}
+		stop()
+	}) {
+		stop()
+		return request.Verification{}, &request.Error{Op: "replicate.Verify", Kind: request.Unavailable, Detail: "this gateway is stopping"}
+	}
+	return v.state(), nil
+}
+
+// Verifying is how the last comparison of this process stands; State is "" when there never was one.
+func (g *Engine) Verifying(context.Context) (request.Verification, error) {
+	if v := g.tasks.verifying(); v != nil {
+		return v.state(), nil
+	}
+	return request.Verification{}, nil
+}
+
+// CancelVerify ends the one that is under way.
+func (g *Engine) CancelVerify(ctx context.Context) (request.Verification, error) {
+	if v := g.tasks.verifying(); v != nil {
+		v.mu.Lock()
+		if v.out.State == request.JobRunning {
+			v.out.State, v.out.Finished = request.JobCancelled, g.now()
+		}
+		v.mu.Unlock()
+		v.stop()
+	}
+	return g.Verifying(ctx)
+}
+
+func (t *tasks) setVerify(v *verifier) bool {
+	was := t.verifying()
+	if was != nil && was.state().State == request.JobRunning {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.verify != was {
+		return false
+	}
+	t.verify = v
+	return true
+}
+
+func (t *tasks) verifying() *verifier {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.verify
+}
+
+// verifier is a comparison under way.
+type verifier struct {
+	g    *Engine
+	stop context.CancelFunc
+
+	mu  sync.Mutex
+	out request.Verification
+}
+
+func (v *verifier) state() request.Verification {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := v.out
+	out.Differences, out.Unreached = slices.Clone(out.Differences), slices.Clone(out.Unreached)
+	return out
+}
+
+func (v *verifier) count(change func(out *request.Verification)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change(&v.out)
+}
+
+// differ notes a difference.
+func (v *verifier) differ(d request.Difference) {
+	v.g.differed(d.Kind)
+	v.count(func(out *request.Verification) {
+		if out.Found++; d.Repaired {
+			out.Repaired++
+		}
+		if len(out.Differences) < verifyKept {
+			out.Differences = append(out.Differences, d)
+		}
+	})
+}
+
+// unreached notes a site that could not be compared with, once.
+func (v *verifier) unreached(site request.Site, err error) {
+	v.count(func(out *request.Verification) {
+		if !slices.ContainsFunc(out.Unreached, func(u request.Unreached) bool { return u.Site == site }) {
+			out.Unreached = append(out.Unreached, request.Unreached{Site: site, Cause: err.Error()})
+		}
+	})
+}
+
+func (v *verifier) run(ctx context.Context) {
+	defer v.stop()
+	var err error
+	for _, name := range v.g.Profile.Order() {
+		if c := v.g.Profile.Collections[name]; c.Parent() == "" && (v.out.Collection == "" || v.out.Collection == name) && err == nil {
+			err = v.collection(ctx, c)
+		}
+	}
+	v.count(func(out *request.Verification) {
+		slices.SortFunc(out.Differences, func(a, b request.Difference) int {
+			if a.Request != b.Request {
+				return cmpText(a.Request, b.Request)
+			}
+			if a.Site != b.Site {
+				return cmpText(a.Site, b.Site)
+			}
+			return cmpText(a.Field, b.Field)
+		})
+		if out.State != request.JobRunning {
+			return
+		}
+		if out.State, out.Finished = request.JobDone, v.g.now(); err != nil {
+			out.State, out.Error = request.JobFailed, err.Error()
+		}
+	})
+	s := v.state()
+	v.g.Log.Info("requests were compared with their holders", zap.String("state", string(s.State)), zap.Int("requests", s.Requests), zap.Int("copies", s.Copies),
+		zap.Int("differences", s.Found), zap.Int("repaired", s.Repaired), zap.Int("moving", s.Moving), zap.Bool("repair", s.Repair))
+}
+
+func cmpText[T ~string](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// collection compares one. The error is one of this site; one of another is noted.
+func (v *verifier) collection(ctx context.Context, c *profile.Collection) error {
+	only, err := v.sample(ctx, c)
+	if err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	beside := func(do func() error) {
+		running.Go(func() {
+			if err := do(); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+		})
+	}
+	beside(func() error { return v.own(ctx, c, only) })
+	for _, site := range v.g.Sites {
+		if site != v.g.Self {
+			beside(func() error { return v.site(ctx, c, site, only) })
+		}
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// sample chooses requests by chance, each with the same one; nil is all.
+func (v *verifier) sample(ctx context.Context, c *profile.Collection) (map[request.ID]bool, error) {
+	n, list := 0, []request.ID(nil)
+	err := v.g.eachEntry(ctx, func(rec store.Record) error {
+		if e := &rec.Entry; e.Collection != c.Name() || e.Role != request.Owner {
+			return nil
+		}
+		n++
+		if v.out.Sample == 0 {
+			return nil
+		}
+		if len(list) < v.out.Sample {
+			list = append(list, rec.Entry.ID)
+		} else if i := rand.IntN(n); i < len(list) {
+			list[i] = rec.Entry.ID
+		}
+		return nil
+	})
+	if v.out.Sample == 0 {
+		v.count(func(out *request.Verification) { out.Requests += n })
+		return nil, err
+	}
+	v.count(func(out *request.Verification) { out.Requests += len(list) })
+	only := make(map[request.ID]bool, len(list))
+	for _, id := range list {
+		only[id] = true
+	}
+	return only, err
+}
+
+// own compares this ledger with this API.
+func (v *verifier) own(ctx context.Context, c *profile.Collection, only map[request.ID]bool) error {
+	var ids []request.ID
+	if only != nil {
+		ids = make([]request.ID, 0, len(only))
+		for id := range only {
+			ids = append(ids, id)
+		}
+	}
+	err := v.g.audit(ctx, auditOrder{c: c, only: ids, mending: v.out.Repair,
+		want: func(e *request.Entry) bool {
+			return e.Collection == c.Name() && e.Role == request.Owner && e.Local != ""
+		},
+		looked: v.looked,
+		found: func(rec store.Record, f request.Finding) {
+			for _, d := range ownDifferences(rec, f, v.g.Self) {
+				v.differ(d)
+			}
+		}})
+	if err != nil && ctx.Err() == nil && request.KindOf(err) != request.StoreDown {
+		v.unreached(v.g.Self, err)
+		return nil
+	}
+	return err
+}
+
+func (v *verifier) looked(judged bool) {
+	v.count(func(out *request.Verification) {
+		if out.Read++; !judged {
+			out.Moving++
+		}
+	})
+}
+
+// ownDifferences are what a finding at the owner means for its holders, who all have what was recorded: the owner's value is that of
+// its record.
+func ownDifferences(rec store.Record, f request.Finding, self request.Site) []request.Difference {
+	e := rec.Entry
+	sites := linked(rec.Holders)
+	if len(sites) == 0 || f.Missing {
+		sites = []request.Site{self}
+	}
+	var out []request.Difference
+	for _, site := range sites {
+		d := request.Difference{Request: e.ID, Collection: e.Collection, Site: site, Kind: request.DiffersForeign, Repaired: f.Repaired, Note: f.Note}
+		if f.Missing {
+			d.Kind, d.Holder = request.DiffersGone, versionJSON(e.Version)
+			out = append(out, d)
+			continue
+		}
+		for _, p := range f.Fields {
+			d.Field, d.Owner, d.Holder = p.Name, valueOf(p.Record), valueOf(p.Ledger)
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func valueOf(v json.RawMessage) json.RawMessage {
+	if len(v) == 0 {
+		return json.RawMessage("null")
+	}
+	return v
+}
+
+// site compares with one holder. An error is one of this site; one of the other is noted.
+func (v *verifier) site(ctx context.Context, c *profile.Collection, site request.Site, only map[request.ID]bool) error {
+	ours, err := v.g.pairsOf(ctx, c.Name(), site, only)
+	if err != nil {
+		return err
+	}
+	v.count(func(out *request.Verification) { out.Copies += len(ours) })
+	suspects, err := v.g.differing(ctx, c.Name(), site, ours, only)
+	var found []compared
+	moving := 0
+	if err == nil {
+		found, moving, err = v.g.confirm(ctx, c.Name(), site, suspects)
+	}
+	if err == nil {
+		v.count(func(out *request.Verification) { out.Moving += moving })
+		for _, x := range found {
+			d := x.asDifference(c.Name(), site)
+			if v.out.Repair {
+				d.Repaired, d.Note = v.mended(ctx, x, site, d.Note)
+			}
+			v.differ(d)
+		}
+		if len(ours) > 0 {
+			err = v.audited(ctx, c, site, ours, only)
+		}
+	}
+	if err != nil && ctx.Err() == nil && request.KindOf(err) != request.StoreDown {
+		v.unreached(site, err)
+		return nil
+	}
+	return err
+}
+
+// mended has a pair made right and waits for it to be.
+func (v *verifier) mended(ctx context.Context, x compared, site request.Site, note string) (bool, string) {
+	if why := v.g.mendPair(ctx, x, site); why != "" {
+		return false, note + "; not repaired: " + why
+	}
+	wctx, cancel := context.WithTimeout(ctx, mendWait)
+	defer cancel()
+	for wctx.Err() == nil {
+		rec, err := v.g.Ledger.Read(wctx, x.id)
+		if err == nil {
+			if p, ok := pairOf(rec, rec.Entry.Collection, site); ok && p.exact {
+				return true, note
+			} else if ok && p.row.State == request.Parked {
+				return false, note + "; its delivery is parked: " + p.row.Cause
+			}
+		}
+		v.g.nap(wctx, 100*time.Millisecond)
+	}
+	return false, note + "; it is owed again, and not confirmed yet"
+}
+
+// audited has a holder compare its records with its ledger.
+func (v *verifier) audited(ctx context.Context, c *profile.Collection, site request.Site, ours map[request.ID]pair, only map[request.ID]bool) error {
+	ask := request.AuditAsk{Session: v.out.ID + "/" + c.Name(), Collection: c.Name(), Repair: v.out.Repair}
+	if len(ask.Session) > 64 {
+		ask.Session = ask.Session[:64]
+	}
+	if only != nil {
+		for id := range ours {
+			ask.Requests = append(ask.Requests, id)
+		}
+		slices.Sort(ask.Requests)
+	}
+	read, moving := 0, 0
+	for {
+		a, err := v.g.Peers.Audit(ctx, site, ask)
+		if err != nil {
+			return err
+		}
+		v.count(func(out *request.Verification) {
+			out.Read, out.Moving = out.Read+a.Read-read, out.Moving+a.Moving-moving
+		})
+		read, moving = a.Read, a.Moving
+		for _, f := range a.Findings {
+			for _, d := range v.holderDifferences(ctx, c, site, f) {
+				v.differ(d)
+			}
+		}
+		if ask.From += len(a.Findings); ask.From > 0 { // else a gateway that was restarted begins anew
+			ask.Requests = nil
+		}
+		switch {
+		case a.Done && a.Error != "":
+			return &request.Error{Op: "replicate.Verify", Kind: request.Unavailable, Detail: "comparing the records of " + string(site) + " broke off: " + a.Error}
+		case a.Done:
+			return nil
+		case len(a.Findings) == 0:
+			v.g.nap(ctx, auditPoll)
+		}
+		if ctx.Err() != nil {
+			sctx, cancel := detached(ctx, storeTimeout)
+			defer cancel()
+			ask.Stop = true
+			_, _ = v.g.Peers.Audit(sctx, site, ask) // else it ends when nobody asks any more
+			return ctx.Err()
+		}
+	}
+}
+
+// holderDifferences are what a finding at a holder comes to.
+func (v *verifier) holderDifferences(ctx context.Context, c *profile.Collection, site request.Site, f request.Finding) []request.Difference {
+	d := request.Difference{Request: f.Request, Collection: c.Name(), Site: site, Kind: request.DiffersField, Repaired: f.Repaired, Note: f.Note}
+	if f.Missing {
+		d.Kind, d.Owner = request.DiffersMissing, versionJSON(f.Version)
+		return []request.Difference{d}
+	}
+	rec, err := v.g.Ledger.Read(ctx, f.Request)
+	var out []request.Difference
+	for _, p := range f.Fields {
+		d.Field, d.Owner, d.Holder = p.Name, valueOf(p.Ledger), valueOf(p.Record)
+		if value, ok := rec.Entry.Fields.Get(p.Name); err == nil && ok && rec.Entry.Version == f.Version {
+			d.Owner = value // as the owner has it, and not as the holder could hold it
+		}
+		out = append(out, d)
+	}
+	return out
+}
