@@ -145,3 +145,41 @@ func TestLosslessFields(t *testing.T) {
 		}
 	})
 }
+
+// Whatever record a site has, it is read, and what is made of that is what is expected of it.
+func FuzzRecord(f *testing.F) {
+	c := ticketsOf(f, `null: "", read_only: [/id, /meta/at], local: ["/list[id=2]"], external_id: {field: "/list[id=9]/value", find: "?x={value}"}, etag: {field: /v},
+    fields: {a: /x, b: "/list[id=1]/value", c: "/list[name=n]/o/p", d: {at: /n/d, type: time, as: unix, none: 0}, e: {at: /n/e, type: integer, as: text}, f: {at: /f, type: list, as: comma},
+      g: {at: /g, values: {open: 1, closed: "2"}}, h: {at: /h, in: "lower(value)", out: "upper(value)"}, i: {in: "record.x + record.y"}, j: {at: /j, max_length: 3, too_long: truncate},
+      k: {read: /k/id, write: /k_id}, l: {const: 1}, m: {at: /m, null: omit}, n2: {at: /q, out: "fields.a"}}`)
+	for _, s := range []string{`{"x":1,"list":[{"id":1,"value":"v"},{"id":2},{"id":"9","value":"g"},{"name":"n","o":{"p":[1]}}],"n":{"d":0,"e":"7"},"f":"a, b","g":1,"h":"ABC","j":"long","k":{"id":4},"m":null,"q":2,"r":""}`,
+		`{"list":{"id":1},"n":[],"f":5,"meta":{"at":1},"x":{"a":{"b":null}}}`, `{"list":[[],null,7,{"id":1.0,"value":{}}],"n":{"d":"1e3","e":1e3}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, record []byte) {
+		if CheckJSON(record, 32) != nil {
+			return
+		}
+		read, err := c.FromRecord(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.body(nil, read)
+		if err != nil {
+			return // a value that only the site itself can have made
+		}
+		body := request.Fields(r.members).AppendJSON(nil)
+		again, err := c.FromRecord(body)
+		if err != nil || CheckJSON(body, 64) != nil {
+			t.Fatalf("%s became %s: %v", record, body, err)
+		}
+		for _, x := range c.Expect(read) {
+			if x.Name == "k" { // it is read at another place
+				continue
+			}
+			if d := Diff(request.Fields{x}, again); len(d) > 0 {
+				t.Fatalf("%s is %s, became %s, and differs in %v", record, read.AppendJSON(nil), body, d)
+			}
+		}
+	})
+}

@@ -79,19 +79,22 @@ func (s timeShape) canonical(raw []byte) (json.RawMessage, bool) {
 	return request.Quote(text), ok
 }
 
-// parse reads a time as this site writes it. RFC 3339 is understood besides: it can mean nothing else.
+// parse reads a time as this site writes it. RFC 3339 is understood besides, also with a blank for the T or an offset without colon:
+// it can mean nothing else.
 func (s timeShape) parse(text string) (t time.Time, ok bool) {
 	if s.layout == "" {
 		if t, ok = since1970(text, s.unit); ok {
 			return t, true
 		}
-		return parseCanonicalTime(text)
-	}
-	t, err := time.ParseInLocation(s.layout, text, s.zone)
-	if err == nil {
+	} else if t, err := time.ParseInLocation(s.layout, text, s.zone); err == nil {
 		return t, true
 	}
-	return parseCanonicalTime(text)
+	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05Z0700"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return t, false
 }
 
 func (s timeShape) local(raw []byte) (json.RawMessage, bool) {
