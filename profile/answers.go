@@ -101,7 +101,7 @@ func (c *Collection) Created(a request.Answer) (Created, error) {
 	case "search":
 	default:
 		if valid(a.Body) {
-			local = c.idOf(wrapped{made.record, a.Body})
+			local = c.createdID(made.record, a.Body)
 		}
 		if local == "" {
 			local = c.located(a.Header.Get("Location"))
@@ -115,6 +115,21 @@ func (c *Collection) Created(a request.Answer) (Created, error) {
 		out.Record = made.record
 	}
 	return out, nil
+}
+
+// createdID is the id in the answer to a create.
+func (c *Collection) createdID(record, body []byte) string {
+	for _, text := range [][]byte{record, body} {
+		if c.id.created == nil || len(text) == 0 {
+			continue
+		}
+		if raw, ok := lookup(text, c.id.created); ok {
+			if id := c.idText(raw); id != "" {
+				return id
+			}
+		}
+	}
+	return c.idOf(wrapped{record, body})
 }
 
 // Answered is the record in the answer to a read or to a write of one; ok=false when the answer does not hold the whole record

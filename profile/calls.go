@@ -92,7 +92,7 @@ func (c *Collection) ReplaceCall(local string, f request.Fields, now Current, m 
 	if err != nil {
 		return request.Call{}, err
 	}
-	if err := c.keep(r, now.Record, c.kept); err != nil {
+	if err := c.keep(r, now.Record, slices.Concat(c.kept, c.others(now.Record))); err != nil {
 		return request.Call{}, err
 	}
 	return c.write(Replace, local, r, m, now)
@@ -138,7 +138,21 @@ func (c *Collection) overlaid(current []byte, f request.Fields) (*record, error)
 	for _, named := range c.fixed {
 		same = append(same, named.write)
 	}
-	return r, c.keep(r, current, slices.Concat(same, c.kept))
+	return r, c.keep(r, current, slices.Concat(same, c.kept, c.others(current)))
+}
+
+// others are the members of a record that no field names, where these are this site's alone.
+func (c *Collection) others(of []byte) []pointer {
+	var out []pointer
+	if c.only {
+		members(of, func(m member) bool {
+			if c.writing[m.name] == nil {
+				out = append(out, pointer{m.name})
+			}
+			return true
+		})
+	}
+	return out
 }
 
 // keep takes members over from the record as it is.
@@ -223,7 +237,11 @@ func (c *Collection) plain(v Verb, local string, now Current) request.Call {
 func (c *Collection) made(k *call, v vars) request.Call {
 	call := request.Call{Method: k.method, Target: k.path.target(v), Header: http.Header{"Accept": {"application/json"}}}
 	maps.Copy(call.Header, c.style.header)
-	maps.Copy(call.Header, k.header)
+	for name, values := range k.header {
+		if value := parseText(values[0]).fill(v.text); value != "" { // a version that is not known leaves the header out
+			call.Header[name] = []string{value}
+		}
+	}
 	if len(k.send) > 0 {
 		c.encode(&call, k, fillJSON(k.send, v))
 	}

@@ -107,6 +107,14 @@ func TestVersions(t *testing.T) {
 	if got := line(call); err != nil || got != `DELETE /tickets/7?rev=1-a%20b` {
 		t.Error(got, err)
 	}
+	odata := ticketsOf(t, `etag: {field: "@odata.etag"}, update: {headers: {If-Match: "{version}"}}, delete: {headers: {If-Match: "{version}"}}`)
+	call, err = odata.DeleteCall("7", Current{Version: `"W/\"x\""`})
+	if err != nil || call.Header.Get("If-Match") != `W/"x"` || !odata.NeedsCurrent(Delete) {
+		t.Error("a version in a header:", call.Header, err)
+	}
+	if call, _ := odata.DeleteCall("7", Current{}); call.Header["If-Match"] != nil {
+		t.Error("no version, no header")
+	}
 	outer := answer(200, `{"lock":"x","t":{"id":7,"a":1}}`)
 	record, _ = c.Answered(outer, "7")
 	now = Current{Record: record, Version: c.ETag(outer, record)}
@@ -241,6 +249,20 @@ func TestIDs(t *testing.T) {
 	href := ticketsOf(t, `id: {from: body, at: /_links/self/0/href, match: "/(\\d+)$"}`)
 	if made, err := href.Created(answer(201, `{"a":1,"_links":{"self":[{"href":"http://h/api/17"}]}}`)); err != nil || made.Local != "17" || made.Record == nil {
 		t.Error(made, err)
+	}
+	// An answer to a create that has the id elsewhere than records have it.
+	couch := ticketsOf(t, `id: {from: body, at: /_id, created: /id}, etag: {field: /_rev}, update: {method: PUT, body: full}, delete: {path: "{path}/{id}?rev={version}"}, read_back: true`)
+	if made, err := couch.Created(answer(201, `{"ok":true,"id":"5f","rev":"1-a"}`)); err != nil || made.Local != "5f" || made.Record != nil {
+		t.Error(made, err)
+	}
+	a := answer(200, `{"_id":"5f","_rev":"1-a","title":"t"}`)
+	record, ok := couch.Answered(a, "5f")
+	now := Current{Record: record, Version: couch.ETag(a, record)}
+	if call, err := couch.UpdateCall("5f", fieldsOf(t, `{"title":"u"}`), Marks{}, now); !ok || err != nil || string(call.Body) != `{"title":"u","_rev":"1-a"}` {
+		t.Errorf("%s %v", call.Body, err)
+	}
+	if call, err := couch.DeleteCall("5f", now); err != nil || call.Target != "/tickets/5f?rev=1-a" {
+		t.Error(call.Target, err)
 	}
 	search := ticketsOf(t, `id: {from: search, at: /id}, external_id: {field: /ref}`)
 	if _, err := search.Created(answer(201, `{"id":7}`, "Location", "/tickets/7")); request.KindOf(err) != request.Doubtful {

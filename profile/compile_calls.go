@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -158,9 +159,16 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 			c.problem(fmt.Sprintf("{%s} means nothing in this call", name), "names in braces are {"+strings.Join(known, "}, {")+"}", string(v), "send")
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(k.header)) {
+		for _, used := range parseText(k.header[name][0]).names {
+			if !slices.Contains(known, used) {
+				c.problem(fmt.Sprintf("{%s} means nothing in this call", used), "names in braces are {"+strings.Join(known, "}, {")+"}", string(v), "headers", name)
+			}
+		}
+	}
 	clients := !k.hidden && (k.method == http.MethodGet) == (v == Read || v == List)
 	switch {
-	case one && !k.has("id"):
+	case one && !k.path.has("id") && !slices.Contains(namesIn(k.send), "id"):
 		c.problem("the path of this call needs {id}", `as in path: "{path}/{id}"`, string(v), "path")
 	case one && clients && !k.path.path.has("id") && len(k.send) == 0:
 		c.problem("{id} is not in the path, where it is looked for in the calls of clients", "say intercept: false when clients do not make this call", string(v), "path")

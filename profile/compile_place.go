@@ -156,7 +156,7 @@ func (c *compiler) id(out *Collection, s CollectionSpec) {
 	if s.ID != nil {
 		id = *s.ID
 	}
-	out.id = idRule{from: id.From, name: id.Name, at: c.pointer(id.At, "id", "at")}
+	out.id = idRule{from: id.From, name: id.Name, at: c.pointer(id.At, "id", "at"), created: c.pointer(id.Created, "id", "created")}
 	switch {
 	case id.From == "":
 		out.id.from = "body"
@@ -166,6 +166,9 @@ func (c *compiler) id(out *Collection, s CollectionSpec) {
 		c.problem("the header that holds the id has no name", "as in id: {from: header, name: X-Record-Id}", "id", "name")
 	case id.From == "search" && (s.ExternalID == nil || s.ExternalID.Find == nil || s.ExternalID.Find.Off || s.ExternalID.Field == nil):
 		c.problem("a new record is to be searched for, and the profile does not say how", `as in external_id: {field: /ref, find: "{path}?ref={value}"}`, "id", "from")
+	}
+	if id.Created != "" && out.id.from != "body" {
+		c.problem("the id of a new record is taken from elsewhere", "id.created belongs to from: body", "id", "created")
 	}
 	if (out.id.from == "body" || out.id.from == "search") && id.At == "" {
 		c.problem("it is not said where in the body the id is", "as in id: {from: body, at: /id}", "id", "at")
@@ -180,10 +183,8 @@ func (c *compiler) id(out *Collection, s CollectionSpec) {
 		return
 	}
 	out.id.pattern = c.expression("^(?:"+id.Pattern+")$", "id", "pattern")
-	for _, trick := range []string{"", ".", ".."} {
-		if out.id.pattern != nil && out.id.pattern.MatchString(trick) {
-			c.problem(fmt.Sprintf("the pattern matches %q, which is no id", trick), `as in pattern: "[a-z]+:[0-9]+"`, "id", "pattern")
-		}
+	if out.id.pattern != nil && out.id.pattern.MatchString("") {
+		c.problem("the pattern matches nothing at all, which is no id", `as in pattern: "[a-z]+:[0-9]+"`, "id", "pattern")
 	}
 }
 

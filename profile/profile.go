@@ -92,6 +92,7 @@ type Collection struct {
 	content  *bytesOf // of a collection of files
 
 	named    map[string]*field // by canonical name
+	only     bool              // what is not named is this site's alone
 	null     null              // of the fields that have no name of their own
 	fixed    []*field          // the constants, in the order of their names
 	computed []*field          // those that are read of other members of the record alone
@@ -165,6 +166,11 @@ type call struct {
 
 // has reports whether a name stands anywhere in the call.
 func (k *call) has(name string) bool {
+	for _, values := range k.header {
+		if parseText(values[0]).has(name) {
+			return true
+		}
+	}
 	return k.path.has(name) || len(k.send) > 0 && slices.Contains(namesIn(k.send), name)
 }
 
@@ -183,10 +189,11 @@ type extra struct {
 
 // idRule says where the id of a new record is.
 type idRule struct {
-	from  string
-	at    pointer
-	name  string
-	match *regexp.Regexp
+	from    string
+	at      pointer
+	created pointer // in the answer to a create; nil where that has it at at
+	name    string
+	match   *regexp.Regexp
 	// pattern is what ids look like as a whole, nil for the usual.
 	pattern *regexp.Regexp
 }

@@ -88,7 +88,10 @@ type CollectionSpec struct {
 	Local      []string             `yaml:"local"`
 	Drop       []string             `yaml:"drop"`
 	Required   []string             `yaml:"required"`
-	Deleted    *DeletedSpec         `yaml:"deleted"`
+	// Others is what becomes of members that no field names: pass (default), as fields of the same name, or drop: they are this
+	// site's alone, and what other sites have besides is not written here.
+	Others  string       `yaml:"others"`
+	Deleted *DeletedSpec `yaml:"deleted"`
 	// Null is how this API shows that a field has no value.
 	Null *Null `yaml:"null"`
 	// Watch looks for changes that were made behind the gateway's back; Content makes this a collection of files.
@@ -184,10 +187,12 @@ type CallSpec struct {
 }
 
 // IDSpec says where the id of a created record is: From body (At a pointer), location, header (Name), or search (by its external
-// id); Match is a regular expression whose first group is the id, Pattern one that ids match as a whole.
+// id); Match is a regular expression whose first group is the id, Pattern one that ids match as a whole. Created is where the answer
+// to a create has it when not At, where records do.
 type IDSpec struct {
 	From    string `yaml:"from"`
 	At      string `yaml:"at"`
+	Created string `yaml:"created"`
 	Match   string `yaml:"match"`
 	Name    string `yaml:"name"`
 	Pattern string `yaml:"pattern"`
