@@ -82,13 +82,18 @@ type Handler interface {
 	Handover(ctx context.Context, from request.Site, h request.Handover) (request.Verdict, error)
 	// Order does what another site's operator wants of a request that this site owns; NotYet with a hint when it does not.
 	Order(ctx context.Context, from request.Site, o request.Order) (request.Standing, error)
+	// Hello introduces this site; see Greeting for what to fill in.
+	Hello(ctx context.Context, from request.Site) Greeting
+	FileKeeper
+	Comparer
+}
+
+// FileKeeper takes and gives files in parts.
+type FileKeeper interface {
 	// PutPart takes a part of a file that a write to come will name; have is how much of it is here then.
 	PutPart(ctx context.Context, from request.Site, p request.Part) (have int64, err error)
 	// Part gives a part of a file that belongs to a request here.
 	Part(ctx context.Context, from request.Site, p request.Part) (request.Part, error)
-	// Hello introduces this site; see Greeting for what to fill in.
-	Hello(ctx context.Context, from request.Site) Greeting
-	Comparer
 }
 
 // Status is what a client knows of a destination.

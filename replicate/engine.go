@@ -62,13 +62,28 @@ type Peers interface {
 	Operation(ctx context.Context, to request.Site, id request.ID, op string) (request.Op, error)
 	Holders(ctx context.Context, to request.Site, id request.ID, v request.Version) ([]request.Delivery, error)
 	Hello(ctx context.Context, to request.Site) (peer.Greeting, error)
+	Movers
+	FileKeepers
+	Comparers
+	Links
+}
+
+// Movers are the other sites' gateways, where ownership moves.
+type Movers interface {
 	Handover(ctx context.Context, to request.Site, h request.Handover) (request.Verdict, error)
 	Order(ctx context.Context, to request.Site, o request.Order) (request.Standing, error)
+}
+
+// FileKeepers are the other sites' gateways, where files come from and go to.
+type FileKeepers interface {
 	PutPart(ctx context.Context, to request.Site, p request.Part) (have int64, err error)
 	Part(ctx context.Context, to request.Site, p request.Part) (request.Part, error)
+}
+
+// Links tell how the other sites' gateways are reached.
+type Links interface {
 	Status(to request.Site) peer.Status
 	Ready(to request.Site) bool
-	Comparers
 }
 
 // Router decides what routes do with a write.
