@@ -87,3 +87,8 @@ func (c *Collection) WithParent(body []byte, local string) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// Verbatim reports whether records of this site say fields as the network does, under the same names and in the same values.
+func (c *Collection) Verbatim() bool {
+	return len(c.named) == 0 && !c.only && len(c.own) == 0 && c.null.literal == nil && !c.null.omit
+}

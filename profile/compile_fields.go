@@ -12,6 +12,9 @@ import (
 // fields compiles the mapping between the record and the canonical fields.
 func (c *compiler) fields(out *Collection, s CollectionSpec) {
 	out.null = nullOf(s.Null)
+	if out.only = s.Others == "drop"; s.Others != "" && s.Others != "drop" && s.Others != "pass" {
+		c.problem(fmt.Sprintf("others is pass or drop, not %q", s.Others), "", "others")
+	}
 	out.named = make(map[string]*field, len(s.Fields))
 	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
 		f := c.field(name, s.Fields[name], s)
@@ -78,6 +81,9 @@ func (c *compiler) entry(out *Collection, key, entry string) pointer {
 	for _, f := range out.named {
 		if p == nil || (f.read == nil || !f.read.under(p)) && (f.write == nil || !f.write.under(p)) {
 			continue
+		}
+		if key == "read_only" && f.fixed != nil {
+			c.problem("the field "+f.name+" is a constant, which is written, and is read-only", "take it out of one of them", key)
 		}
 		if key == "read_only" {
 			f.write = nil

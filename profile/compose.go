@@ -53,6 +53,9 @@ func (c *Collection) compose(m making) (*record, error) {
 // has Kind Invalid: this site cannot hold the value.
 func (c *Collection) put(r *record, x request.Field, current []byte, all request.Fields) error {
 	named, t := c.named[x.Name], c.writing[x.Name]
+	if named == nil && c.only {
+		return nil
+	}
 	if named == nil {
 		value, ok := []byte(x.Value), true
 		if t != nil {

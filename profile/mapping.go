@@ -69,16 +69,16 @@ func (c *Collection) view(record []byte, ix index, place func(*field) pointer, w
 		t := ix[m.name]
 		switch {
 		case t == nil:
-			if c.named[m.name] == nil { // else the name is that of a field which is somewhere else
+			if c.named[m.name] == nil && !c.only { // else the name is that of a field which is somewhere else
 				out = append(out, request.Field{Name: m.name, Value: c.unnamed(value)})
 			}
 		case len(t.fields) > 0:
 			for _, f := range t.fields {
-				if raw, ok := lookup(value, place(f)[1:]); ok {
+				if raw, ok := lookup(value, place(f)[1:]); ok && f.fixed == nil { // a constant is no value of the request's
 					add(f, raw)
 				}
 			}
-		case !t.hidden && c.named[m.name] == nil:
+		case !t.hidden && c.named[m.name] == nil && !c.only:
 			if rest, any := t.visible(value); any {
 				out = append(out, request.Field{Name: m.name, Value: c.unnamed(rest)})
 			}

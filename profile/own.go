@@ -1,6 +1,10 @@
 package profile
 
-import "github.com/meridian-gateway/meridian/request"
+import (
+	"slices"
+
+	"github.com/meridian-gateway/meridian/request"
+)
 
 // OwnCall is the part of a client's write that no other site hears of, as a merge of its own: the local and dropped members in
 // body, the body of the client's call, which may be JSON, a form or a JSON patch. ok is false when there are none, and where the API
@@ -25,7 +29,7 @@ func (c *Collection) OwnCallOn(local string, body []byte, now Current) (call req
 // ownPart are the local and dropped members of a record; nil when there is no place for one.
 func (c *Collection) ownPart(of []byte) *record {
 	r := &record{}
-	for _, p := range c.own {
+	for _, p := range slices.Concat(c.own, c.others(of)) {
 		if raw, there := lookup(of, p); there && r.set(p, raw) != nil {
 			return nil
 		}

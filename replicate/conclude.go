@@ -114,16 +114,33 @@ func (g *Engine) plausible(ctx context.Context, e request.Entry, c *profile.Coll
 // write makes of the state known before. The next write or comparison corrects the latter.
 func (g *Engine) fieldsOf(c *profile.Collection, e request.Entry, record []byte) request.Fields {
 	if record != nil {
-		if f, err := c.FromRecord(record); err == nil {
-			return f
+		if got, err := c.FromRecord(record); err == nil {
+			return stateOf(c, intended(c, e), got)
 		}
 	}
-	switch e.Intent.Kind {
+	return intended(c, e)
+}
+
+// intended is what the write under way makes of a request, if the site's API takes all of it.
+func intended(c *profile.Collection, e request.Entry) request.Fields {
+	in := e.Intent
+	switch in.Kind {
 	case request.Update:
-		return e.Fields.Merge(e.Intent.Fields)
-	default:
-		return e.Intent.Fields
+		return e.Fields.Merge(in.Fields)
+	case request.Replace: // what this site does not hold cannot have been meant
+		return in.Fields.Merge(e.Fields.Only(e.Fields.Missing(c.Expect(e.Fields))...).Without(in.Fields.Names()...))
 	}
+	return in.Fields
+}
+
+// stateOf is what a request is when its owner's record was read as got and want is what it should be. Where the record has a value in
+// this site's own way, cut or in other words, the request has it as it was said; and what this site does not hold at all stays.
+func stateOf(c *profile.Collection, want, got request.Fields) request.Fields {
+	if c.Verbatim() && len(want.Missing(got)) == 0 {
+		return got
+	}
+	d := differs(c, &request.Entry{Role: request.Owner, Fields: want}, got)
+	return d.merged
 }
 
 // read fetches a record of this site with the gateway's own credentials.
@@ -178,7 +195,10 @@ func (g *Engine) refusedInPart(ctx context.Context, rec store.Record, c *profile
 		return g.refuse(ctx, rec, &ans, nil)
 	}
 	got, err := c.FromRecord(record)
-	if err != nil || len(profile.Diff(e.Fields, got)) == 0 && len(profile.Diff(got, e.Fields)) == 0 {
+	if err != nil {
+		return g.refuse(ctx, rec, &ans, nil)
+	}
+	if got = stateOf(c, e.Fields, got); len(profile.Diff(e.Fields, got)) == 0 && len(profile.Diff(got, e.Fields)) == 0 {
 		return g.refuse(ctx, rec, &ans, nil)
 	}
 	after, err := g.step(dctx, rec, Landed{Local: e.Local, Fields: got, ETag: etag, Outcome: request.NotDone, Status: ans.Status, Now: g.now()})

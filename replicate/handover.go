@@ -148,6 +148,7 @@ func (g *Engine) current(ctx context.Context, rec store.Record, c *profile.Colle
 	if err != nil {
 		return rec, err
 	}
+	got = stateOf(c, rec.Entry.Fields, got)
 	if len(profile.Diff(rec.Entry.Fields, got)) == 0 && len(profile.Diff(got, rec.Entry.Fields)) == 0 {
 		return rec, nil
 	}

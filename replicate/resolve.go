@@ -120,6 +120,7 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 	if err != nil {
 		return rec, err
 	}
+	fields = stateOf(c, intended(c, e), fields)
 	if e.Intent.Kind == request.Apply {
 		fields = e.Intent.Fields
 		if g.childrenBehind(e, c, *e.Intent.Snapshot) {
@@ -156,7 +157,12 @@ func (g *Engine) lookForUpdated(ctx context.Context, rec store.Record, c *profil
 	if m, ok := c.Stamp(record); ok && !m.Version.IsZero() {
 		done = m.Version.Compare(in.Version) >= 0
 	} else if in.Kind == request.Replace {
-		done = done && len(profile.Diff(got, in.Fields)) == 0
+		done = done && len(profile.Diff(got, c.Expect(in.Fields))) == 0
+	}
+	if done {
+		got = stateOf(c, intended(c, e), got)
+	} else {
+		got = stateOf(c, e.Fields, got)
 	}
 	switch {
 	case done:
