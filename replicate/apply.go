@@ -230,12 +230,8 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil && !vanished {
 		return g.applyBroke(dctx, rec, s, err)
 	}
-	switch {
-	case vanished:
-	case o.verb == profile.Delete:
-		verdict = g.reallyGone(dctx, c, o.local, verdict)
-	case verdict == profile.Gone && !g.credible(dctx):
-		verdict = profile.Unavailable
+	if !vanished {
+		verdict = g.believed(dctx, c, o, verdict)
 	}
 	switch verdict {
 	case profile.Accepted:
@@ -339,65 +335,6 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 	}
 	out.rec, out.ack = after, delivered(after.Entry)
 	return out
-}
-
-// unfinished ends an apply after which the record is not what it should be.
-func (g *Engine) unfinished(ctx context.Context, rec store.Record, out taken, landed Landed, ack peer.Ack, s request.Snapshot) taken {
-	var err error
-	if out.kind == request.Create {
-		rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists: that must not be forgotten
-	} else {
-		rec, err = g.step(ctx, rec, Failed{Status: landed.Status, Now: g.now()})
-	}
-	if out.rec, out.ack = rec, ack; err != nil {
-		out.ack = retry(s, err.Error())
-	}
-	return out
-}
-
-// insisted reads a record back and lists the fields that are not what was written. Some APIs take fields in an update that they ignore
-// when a record is made: those are written once more.
-func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, kind request.Kind) []string {
-	lost := g.ignored(ctx, c, local, s.Fields)
-	if len(lost) == 0 || kind != request.Create {
-		return lost
-	}
-	o := updating(c, local, s.Fields.Only(lost...), profile.Marks{})
-	call, err := g.made(ctx, c, o)
-	if err != nil {
-		return lost
-	}
-	if ans, err := g.send(ctx, c, call, o); err != nil || c.Judge(o.verb, ans) != profile.Accepted {
-		return lost
-	}
-	return g.ignored(ctx, c, local, s.Fields)
-}
-
-// searched finds the record of a create that was answered without a usable id, as some APIs do. What cannot be found now is left to
-// the resolver.
-func (g *Engine) searched(ctx context.Context, out taken, c *profile.Collection, s request.Snapshot) taken {
-	out.ack = retry(s, "the upstream answered a create without a usable id")
-	after, err := g.look(ctx, out.rec, c, true)
-	if err != nil {
-		return out
-	}
-	if out.rec, out.ans = after, nil; after.Entry.Intent == nil && after.Entry.Version == s.Version {
-		out.ack = delivered(after.Entry)
-	}
-	return out
-}
-
-// ignored reads a record back and lists the fields that are not what was written.
-func (g *Engine) ignored(ctx context.Context, c *profile.Collection, local string, want request.Fields) []string {
-	record, _, err := g.read(ctx, c, local)
-	if err != nil {
-		return nil
-	}
-	got, err := c.FromRecord(record)
-	if err != nil {
-		return nil
-	}
-	return profile.Diff(c.Expect(want), got)
 }
 
 // applyBroke ends an apply without an answer. The intent of one that may have happened stays for the resolver.

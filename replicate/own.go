@@ -154,6 +154,17 @@ func (g *Engine) reallyGone(ctx context.Context, c *profile.Collection, local st
 	return v
 }
 
+// believed is what an answer to an own call means when it is looked at more closely.
+func (g *Engine) believed(ctx context.Context, c *profile.Collection, o ownCall, v profile.Verdict) profile.Verdict {
+	switch {
+	case o.verb == profile.Delete:
+		return g.reallyGone(ctx, c, o.local, v)
+	case v == profile.Gone && !g.credible(ctx):
+		return profile.Unavailable
+	}
+	return v
+}
+
 // notProven is the error for a record that is said to be gone by an API that does not show that it knows the gateway.
 func notProven(local string) error {
 	return &request.Error{Op: "replicate.read", Kind: request.Unavailable, Retry: 5 * time.Second,

@@ -219,23 +219,8 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 	default:
 		e.Role, e.Local, e.Fields = request.Owner, ev.Local, ev.Fields
 	}
-	if s := in.Snapshot; s != nil {
-		e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, histories(e.Forces, s.Forces)
-		e.Locals = s.Locals
-		e.Holders = s.Holders
-		e.Children = inherited(e, s.Children)
-		if in.Accept == nil {
-			e.Terms = s.Terms
-		}
-		for site, local := range s.Locals {
-			if local == "" || site == selfOf(in, e) {
-				continue
-			}
-			tx.Link = append(tx.Link, store.Link{Site: site, Local: local})
-		}
-		for _, op := range s.Ops {
-			e.Ops = remember(e.Ops, op)
-		}
+	if in.Snapshot != nil {
+		learn(&e, &tx, in)
 	} else {
 		e.Owner = e.Version.Epoch.Site
 		e.Ops = remember(e.Ops, request.Op{ID: in.Op, Kind: in.Kind, Version: in.Version, Outcome: cmp.Or(ev.Outcome, request.Done),
@@ -260,6 +245,25 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 	}
 	tx.Entry = e
 	return tx, nil
+}
+
+// learn takes over what a snapshot tells of the request besides its fields.
+func learn(e *request.Entry, tx *store.Tx, in *request.Intent) {
+	s := in.Snapshot
+	e.Owner, e.Origin, e.EnteredBy, e.Former, e.Forces = s.Owner, s.Origin, s.EnteredBy, s.Former, histories(e.Forces, s.Forces)
+	e.Locals, e.Holders = s.Locals, s.Holders
+	e.Children = inherited(*e, s.Children)
+	if in.Accept == nil {
+		e.Terms = s.Terms
+	}
+	for site, local := range s.Locals {
+		if local != "" && site != selfOf(in, *e) {
+			tx.Link = append(tx.Link, store.Link{Site: site, Local: local})
+		}
+	}
+	for _, op := range s.Ops {
+		e.Ops = remember(e.Ops, op)
+	}
 }
 
 // inherited are the children of a snapshot with what this site knows of them. One that has no record of its parent has none.

@@ -1,0 +1,71 @@
+package replicate
+
+import (
+	"context"
+
+	"github.com/meridian-gateway/meridian/peer"
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// This file is about answers of an API that say too little, or too much: records made without an id, fields taken and ignored.
+
+// unfinished ends an apply after which the record is not what it should be.
+func (g *Engine) unfinished(ctx context.Context, rec store.Record, out taken, landed Landed, ack peer.Ack, s request.Snapshot) taken {
+	var err error
+	if out.kind == request.Create {
+		rec, err = g.step(ctx, out.rec, Named{Local: landed.Local, Now: g.now()}) // it exists: that must not be forgotten
+	} else {
+		rec, err = g.step(ctx, rec, Failed{Status: landed.Status, Now: g.now()})
+	}
+	if out.rec, out.ack = rec, ack; err != nil {
+		out.ack = retry(s, err.Error())
+	}
+	return out
+}
+
+// insisted reads a record back and lists the fields that are not what was written. Some APIs take fields in an update that they ignore
+// when a record is made: those are written once more.
+func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, kind request.Kind) []string {
+	lost := g.ignored(ctx, c, local, s.Fields)
+	if len(lost) == 0 || kind != request.Create {
+		return lost
+	}
+	o := updating(c, local, s.Fields.Only(lost...), profile.Marks{})
+	call, err := g.made(ctx, c, o)
+	if err != nil {
+		return lost
+	}
+	if ans, err := g.send(ctx, c, call, o); err != nil || c.Judge(o.verb, ans) != profile.Accepted {
+		return lost
+	}
+	return g.ignored(ctx, c, local, s.Fields)
+}
+
+// searched finds the record of a create that was answered without a usable id, as some APIs do. What cannot be found now is left to
+// the resolver.
+func (g *Engine) searched(ctx context.Context, out taken, c *profile.Collection, s request.Snapshot) taken {
+	out.ack = retry(s, "the upstream answered a create without a usable id")
+	after, err := g.look(ctx, out.rec, c, true)
+	if err != nil {
+		return out
+	}
+	if out.rec, out.ans = after, nil; after.Entry.Intent == nil && after.Entry.Version == s.Version {
+		out.ack = delivered(after.Entry)
+	}
+	return out
+}
+
+// ignored reads a record back and lists the fields that are not what was written.
+func (g *Engine) ignored(ctx context.Context, c *profile.Collection, local string, want request.Fields) []string {
+	record, _, err := g.read(ctx, c, local)
+	if err != nil {
+		return nil
+	}
+	got, err := c.FromRecord(record)
+	if err != nil {
+		return nil
+	}
+	return profile.Diff(c.Expect(want), got)
+}
