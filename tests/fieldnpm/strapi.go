@@ -22,11 +22,7 @@ func NewStrapi(t testing.TB) *API {
 	a := &API{
 		Name: "strapi", Field: "title", address: harness.Loopback(port),
 		Credentials: "credentials: {login: {username: gateway, password: secret}}\n",
-		records: func(a *API) ([]harness.Record, error) {
-			var page struct{ Data []harness.Record }
-			err := a.ask("/api/requests?pagination[pageSize]=100", &page)
-			return withID(page.Data, "documentId"), err
-		},
+		records:     strapiRequests,
 	}
 	run(t, program{name: "Strapi", path: "node", args: []string{"node_modules/@strapi/strapi/bin/strapi.js", "start"}, dir: dir,
 		env: []string{fmt.Sprintf("PORT=%d", port), "NODE_ENV=production", "STRAPI_TELEMETRY_DISABLED=true"}}, func() error {
@@ -43,4 +39,16 @@ func NewStrapi(t testing.TB) *API {
 	}
 	a.header = http.Header{"Authorization": {"Bearer " + got.JWT}}
 	return a
+}
+
+func strapiRequests(a *API) ([]harness.Record, error) {
+	var all []harness.Record
+	for n := 1; ; n++ {
+		var page struct{ Data []harness.Record }
+		err := a.ask(fmt.Sprintf("/api/requests?sort=id&pagination[pageSize]=100&pagination[page]=%d", n), &page)
+		if err != nil || len(page.Data) == 0 {
+			return all, err
+		}
+		all = append(all, withID(page.Data, "documentId")...)
+	}
 }
