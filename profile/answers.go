@@ -25,8 +25,8 @@ func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
 		return Accepted
 	case slices.Contains(k.stale, a.Status):
 		return Stale
-	case slices.Contains(k.gone, a.Status) && v == List:
-		return Accepted // there is nothing to be listed
+	case v == List && (slices.Contains(k.gone, a.Status) || a.Status == 404):
+		return Accepted // there is nothing, or nothing more, to be listed; Pages tell
 	case slices.Contains(k.gone, a.Status):
 		return Gone
 	}

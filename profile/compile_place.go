@@ -121,6 +121,11 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 		source = "{path}" + source
 	}
 	source = strings.ReplaceAll(source, "{path}", s.Path)
+	if out.external.marker != nil && strings.Contains(source, "{field}={value}") {
+		c.problem("a filter by the whole field does not find the marker in it, and a create whose answer was lost would be made again",
+			`as in find: "/search?q={value}"; or find: false`, "external_id", "find")
+		return
+	}
 	if strings.Contains(source, "{field}") {
 		if len(out.external.read) > 1 {
 			c.problem("how to find a record by a field inside another is not said", `as in find: "/api/tickets?ref={value}"`, "external_id", "find")

@@ -110,8 +110,8 @@ func TestForms(t *testing.T) {
 	if call, ok := c.OwnCall("7", []byte("ticket[a]=1&ticket[mine]=2")); !ok || string(call.Body) != "ticket%5Bmine%5D=2" {
 		t.Error(line(call), ok)
 	}
-	marked := ofProfile(t, "encoding: form", `external_id: {field: /body, marker: "[{value}]"}`)
-	tagged := ofProfile(t, "encoding: form", `external_id: {field: /tags, marker: ["r{value}"]}`)
+	marked := ofProfile(t, "encoding: form", `external_id: {field: /body, marker: "[{value}]", find: false}`)
+	tagged := ofProfile(t, "encoding: form", `external_id: {field: /tags, marker: ["r{value}"], find: false}`)
 	for _, k := range []struct {
 		c          *Collection
 		v          Verb
@@ -207,7 +207,7 @@ func TestSplicePatch(t *testing.T) {
 			t.Errorf("%s:\n got %s %v\nwant %s", k.body, call.Body, err, k.want)
 		}
 	}
-	marked := ticketsOf(t, `update: {body: json-patch}, create: {body: json-patch}, external_id: {field: /body, marker: "[{value}]"}`)
+	marked := ticketsOf(t, `update: {body: json-patch}, create: {body: json-patch}, external_id: {field: /body, marker: "[{value}]", find: false}`)
 	const mark = `[` + string(gid) + `]`
 	for _, k := range []struct {
 		verb       Verb
@@ -260,7 +260,7 @@ func FuzzDecode(f *testing.F) {
 	types := []string{"application/json", patchType, formType}
 	all := []*Collection{
 		ofProfile(f, "encoding: form", `update: {body: json-patch}, create: {body: json-patch}, external_id: {field: /ref}, stamp: {version: /sync/v}, fields: {subject: /title/s}`),
-		ofProfile(f, "encoding: form", `update: {body: json-patch}, create: {body: json-patch}, external_id: {field: /body, marker: "[{value}]"}, local: [mine]`),
+		ofProfile(f, "encoding: form", `update: {body: json-patch}, create: {body: json-patch}, external_id: {field: /body, marker: "[{value}]", find: false}, local: [mine]`),
 	}
 	current := []byte(`{"id":1,"title":{"s":"x"},"body":"y [` + string(gid) + `]","x":[1,{"a":2}],"sync":{"v":"1@chicago.2"},"ref":"` + string(gid) + `"}`)
 	f.Fuzz(func(t *testing.T, body []byte, kind uint8, create bool) {

@@ -164,6 +164,8 @@ func (p *Pages) items(a request.Answer) (list []byte, gone bool, err error) {
 	switch {
 	case slices.Contains(p.call.gone, a.Status):
 		return nil, true, nil
+	case a.Status == 404 && p.pages > 0 && p.asksItself() && !p.call.has("cursor"):
+		return nil, true, nil // some APIs have no page behind the last one
 	case !slices.Contains(p.call.status, a.Status):
 		return nil, false, p.doubt(fmt.Sprintf("the list was answered with %d", a.Status))
 	case a.Status == 204 && len(a.Body) == 0:

@@ -214,6 +214,18 @@ func TestPageGuards(t *testing.T) {
 			break
 		}
 	}
+	missing := ticketsOf(t, "list: {path: '?p={page}'}").List(time.Time{})
+	for i, a := range []request.Answer{answer(200, `[{"id":1}]`), answer(404, `{"detail":"Invalid page."}`)} {
+		if _, err := missing.Take(a); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if _, ok := missing.Call(); ok {
+		t.Error("there is no page behind the last one")
+	}
+	if _, err := ticketsOf(t, "list: {path: '?p={page}'}").List(time.Time{}).Take(answer(404, `[]`)); request.KindOf(err) != request.Doubtful {
+		t.Error("no first page is no list:", err)
+	}
 	flag := ticketsOf(t, "envelope: {items: /i}, list: {path: '?p={page}', next: /more}").List(time.Time{})
 	for _, body := range []string{`{"i":[{"id":1}],"more":true}`, `{"i":[{"id":2}],"more":4}`} {
 		if _, err := flag.Take(answer(200, body)); err != nil {

@@ -154,7 +154,7 @@ func TestMarkerRoundTrip(t *testing.T) {
 
 func TestMarkerProblems(t *testing.T) {
 	for text, want := range map[string]string{
-		`marker: "x"`: "a marker holds {value}, once", `marker: "{value}"`: "a marker is more than {value}", `marker: "{value} {x}"`: "a marker holds {value}, once", `lag: -1s`: "the lag of the search is negative",
+		`find: false, marker: "x"`: "a marker holds {value}, once", `find: false, marker: "{value}"`: "a marker is more than {value}", `find: false, marker: "{value} {x}"`: "a marker holds {value}, once", `find: false, lag: -1s`: "the lag of the search is negative", `marker: "[{value}]"`: "a filter by the whole field does not find the marker",
 	} {
 		var s Spec
 		if err := yaml.Unmarshal([]byte("preset: rest\ncollections: {t: {path: /t, external_id: {field: /r, "+text+"}}}"), &s); err != nil {
