@@ -37,6 +37,11 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	p.pools(child(root, "pools"), s.Pools, n)
 	profiles := p.profiles(root, s.Profiles)
 	p.sites(root, s, n, profiles)
+	used := make(map[string]bool, len(s.Sites))
+	for _, site := range s.Sites {
+		used[site.Profile] = true
+	}
+	p.losses(root, used, profiles)
 	p.addresses(child(root, "sites"), n)
 	p.routes(root, s, n, profiles)
 	return n

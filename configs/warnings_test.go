@@ -53,6 +53,32 @@ routes:
 	}
 }
 
+// What provably cannot come back as it was is said where it is written.
+func TestLossesAreWarnings(t *testing.T) {
+	t.Parallel()
+	n, err := Parse("f", []byte(`network: n
+profiles:
+  wide: {preset: rest, collections: {tickets: {path: /tickets, fields: {status: /status, source: /source}}}}
+  narrow:
+    preset: rest
+    collections:
+      tickets:
+        path: /tickets
+        fields:
+          status: {at: /state, values: {open: 1, waiting: 1}}
+          source: {const: web}
+sites:
+  a: {profile: wide, upstream: http://127.0.0.1:9001, listen: 127.0.0.1:8001, peer: {listen: 127.0.0.1:8101, url: http://127.0.0.1:8101}, admin: {listen: 127.0.0.1:8201}}
+  b: {profile: narrow, upstream: http://127.0.0.1:9002, listen: 127.0.0.1:8002, peer: {listen: 127.0.0.1:8102, url: http://127.0.0.1:8102}, admin: {listen: 127.0.0.1:8202}}
+`), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(n.Warnings) != 2 || n.Warnings[0].Line != 10 || n.Warnings[1].Line != 11 {
+		t.Errorf("%v", n.Warnings)
+	}
+}
+
 func w(line, column int, message, hint string) Fault {
 	return Fault{File: "f", Line: line, Column: column, Message: message, Hint: hint, Warning: true}
 }

@@ -37,7 +37,7 @@ func TestCallsBelowARecord(t *testing.T) {
 					return nil
 				})
 			}
-			if v := n.At("oslo").Get("/tickets/"+ids["oslo"]).Want(200).Header.Get("Meridian-Version"); v != "1.2" {
+			if v := n.At("oslo").Get("/tickets/" + ids["oslo"]).Want(200).Header.Get("Meridian-Version"); v != "1.2" {
 				t.Errorf("the version is %s, want 1.2", v)
 			}
 		})
