@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -196,7 +195,7 @@ func (c *Collection) write(v Verb, local string, r *record, m Marks, now Current
 		}
 	}
 	call := c.plain(v, local, now)
-	return call, c.setBody(&call, payload{verb: v, record: r, now: now, local: local})
+	return call, c.as(v).setBody(&call, payload{verb: v, record: r, now: now, local: local})
 }
 
 // merging is an update that writes members of a record and no marks; ok is false where the API takes only whole records.
@@ -216,7 +215,7 @@ func (c *Collection) merging(local string, r *record, now Current) (call request
 		r = all
 	}
 	call = c.plain(Update, local, now)
-	err := c.setBody(&call, payload{verb: Update, record: r, now: now, local: local})
+	err := c.as(Update).setBody(&call, payload{verb: Update, record: r, now: now, local: local})
 	return call, err == nil
 }
 
@@ -321,8 +320,19 @@ func (c *Collection) Deleted(record []byte) bool {
 	if c.deleted.at == nil || !valid(record) {
 		return false
 	}
-	was, ok := lookup(record, c.deleted.at)
-	return ok && slices.ContainsFunc(c.deleted.values, func(v json.RawMessage) bool { return equal(was, v) })
+	_, there := lookup(record, c.deleted.at)
+	return there && c.deleted.holds(record)
+}
+
+// as is the collection as calls of a verb see it, where these have an envelope of their own.
+func (c *Collection) as(v Verb) *Collection {
+	k := c.calls[v]
+	if k == nil || k.envelope == nil {
+		return c
+	}
+	out := *c
+	out.envelope.call = k.envelope
+	return &out
 }
 
 // FindCall searches for the record of a request by its external id; false when the profile does not say how.

@@ -69,7 +69,7 @@ func (c *Collection) ParentIn(body []byte) string {
 		return ""
 	}
 	for _, p := range []pointer{c.parentAt.write, c.parentAt.read} {
-		if raw, ok := lookup(body, slices.Concat(c.envelope.call, p)); ok && p != nil && (isString(raw) || digits(string(raw))) {
+		if raw, ok := lookup(body, slices.Concat(c.as(Create).envelope.call, p)); ok && p != nil && (isString(raw) || digits(string(raw))) {
 			return unquoted(raw)
 		}
 	}
@@ -81,7 +81,7 @@ func (c *Collection) WithParent(body []byte, local string) ([]byte, error) {
 	if c.parentAt.write == nil {
 		return body, nil
 	}
-	out, err := splice(body, slices.Concat(c.envelope.call, c.parentAt.write), c.parentValue(local))
+	out, err := splice(body, slices.Concat(c.as(Create).envelope.call, c.parentAt.write), c.parentValue(local))
 	if err != nil {
 		return nil, noPlace(c.parentAt.write)
 	}

@@ -92,6 +92,64 @@ func TestUnder(t *testing.T) {
 	}
 }
 
+// Comments that are made by an update of their parent, as some trackers have it.
+func TestChildrenThatRide(t *testing.T) {
+	p := profileOf(t, `
+preset: rest
+collections:
+  issues: {path: /issues}
+  notes:
+    parent: issues
+    path: /issues/{parent}
+    create: {method: PUT, path: "/issues/{parent}.json", envelope: /issue, status: 204, intercept: false}
+    read: false
+    update: {method: PUT, path: "/journals/{id}.json", envelope: /journal, status: 204}
+    replace: false
+    delete: {method: PUT, path: "/journals/{id}.json", send: {journal: {notes: ""}}, intercept: false}
+    list: {path: "/issues/{parent}.json?include=journals", skip: {at: /notes, values: ["", null]}}
+    id: {from: search, at: /id}
+    envelope: {items: /issue/journals}
+    local: [/mine]
+    external_id: {field: /notes, marker: "[{value}]", find: "/issues/{parent}.json?include=journals"}
+`)
+	c := p.Collections["notes"].Under("7")
+	call, err := c.CreateCall(fieldsOf(t, `{"notes":"x"}`), Marks{Request: gid})
+	if got := line(call); err != nil || got != `PUT /issues/7.json application/json {"issue":{"notes":"x [`+string(gid)+`]"}}` {
+		t.Error(got, err)
+	}
+	call, err = c.UpdateCall("9", fieldsOf(t, `{"notes":"y"}`), Marks{Request: gid}, Current{Record: []byte(`{"id":9,"notes":"x"}`)})
+	if got := line(call); err != nil || got != `PUT /journals/9.json application/json {"journal":{"notes":"y [`+string(gid)+`]"}}` {
+		t.Error(got, err)
+	}
+	call, err = c.DeleteCall("9", Current{})
+	if got := line(call); err != nil || got != `PUT /journals/9.json application/json {"journal":{"notes":""}}` {
+		t.Error(got, err)
+	}
+	m, ok, err := p.Match("PUT", "/journals/9.json")
+	if !ok || err != nil || m.Verb != Update {
+		t.Error(m, ok, err)
+	}
+	body := []byte(`{"journal":{"notes":"z","mine":1}}`)
+	if f, err := c.Decode(Update, "application/json", body, nil); err != nil || string(f.AppendJSON(nil)) != `{"notes":"z"}` {
+		t.Error(f, err)
+	}
+	call, err = c.Splice(Update, request.Call{Body: body}, Marks{Request: gid}, true)
+	if err != nil || string(call.Body) != `{"journal":{"notes":"z [`+string(gid)+`]","mine":1}}` {
+		t.Error(string(call.Body), err)
+	}
+	if own, ok := c.OwnCall("9", body); !ok || string(own.Body) != `{"journal":{"mine":1}}` {
+		t.Error(line(own))
+	}
+	find, ok := c.FindCall(gid)
+	if !ok || find.Target != "/issues/7.json?include=journals" {
+		t.Error(find.Target)
+	}
+	hits, err := c.Found(answer(200, `{"issue":{"id":7,"journals":[{"id":1,"notes":"[`+string(gid)+`]"},{"id":2,"notes":null}]}}`), gid)
+	if err != nil || len(hits) != 1 || hits[0].Local != "1" {
+		t.Error(hits, err)
+	}
+}
+
 func TestFamilyProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		`c: {path: "/t/{parent}/c"}`:                                                                               "c/parent: the path holds {parent}, and the collection says of none",

@@ -38,6 +38,7 @@ func (c *compiler) lister(out *Collection, s CollectionSpec) {
 	if spec.Grain < 0 || spec.Lag < 0 {
 		c.problem("grain or lag is negative", "", at("grain")...)
 	}
+	l.only, l.skip = c.oneOf(spec.Only, "list", "only"), c.oneOf(spec.Skip, "list", "skip")
 	c.listTimes(l, spec)
 	count := 0
 	for _, name := range []string{"page", "offset", "cursor"} {
@@ -94,7 +95,7 @@ func isLayout(s string) bool {
 
 // notOfList notes keys that only a list has.
 func (c *compiler) notOfList(v Verb, s CallSpec) {
-	if s.Since+s.Format+s.Zone+s.Earliest+s.Next+s.Total != "" || s.Grain != 0 || s.Lag != 0 || s.Size != 0 || s.First != nil || s.IDsOnly {
-		c.problem("since, format, zone, grain, lag, earliest, size, first, next, total and ids_only belong to list", "", string(v))
+	if s.Since+s.Format+s.Zone+s.Earliest+s.Next+s.Total != "" || s.Grain != 0 || s.Lag != 0 || s.Size != 0 || s.First != nil || s.IDsOnly || s.Only != nil || s.Skip != nil {
+		c.problem("since, format, zone, grain, lag, earliest, size, first, next, total, ids_only, only and skip belong to list", "", string(v))
 	}
 }

@@ -46,19 +46,29 @@ func (c *compiler) etag(out *Collection, s CollectionSpec) {
 
 // deleted compiles how a record looks that the API shows although it is deleted.
 func (c *compiler) deleted(out *Collection, s CollectionSpec) {
-	if s.Deleted == nil {
-		return
+	out.deleted = c.oneOf(s.Deleted, "deleted")
+}
+
+// oneOf compiles a condition on a record.
+func (c *compiler) oneOf(s *DeletedSpec, path ...string) (out oneOf) {
+	if s == nil {
+		return out
 	}
-	out.deleted.at = c.pointer(s.Deleted.At, "deleted", "at")
-	for _, v := range s.Deleted.Values {
-		out.deleted.values = append(out.deleted.values, json.RawMessage(v))
+	at := func(key string) []string { return append(slices.Clone(path), key) }
+	out.at = c.pointer(s.At, at("at")...)
+	for _, v := range s.Values {
+		if len(v) == 0 { // a null in a list is not given to be decoded
+			v = Literal("null")
+		}
+		out.values = append(out.values, json.RawMessage(v))
 	}
 	switch {
-	case s.Deleted.At == "":
-		c.problem("it is not said where a record shows that it is deleted", "as in deleted: {at: /status, values: [deleted]}", "deleted", "at")
-	case len(s.Deleted.Values) == 0:
-		c.problem("it is not said what a deleted record shows there", "as in deleted: {at: /status, values: [deleted]}", "deleted", "values")
+	case s.At == "":
+		c.problem("it is not said where in a record to look", "as in {at: /status, values: [deleted]}", at("at")...)
+	case len(s.Values) == 0:
+		c.problem("it is not said which values count", "as in {at: /status, values: [deleted]}", at("values")...)
 	}
+	return out
 }
 
 func (c *compiler) external(out *Collection, s CollectionSpec) {
@@ -148,7 +158,7 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 		wrong("a search is by GET, or by POST with send:, not by " + k.method)
 	case k.method == "GET" && len(k.send) > 0:
 		wrong("a GET has no body: say method: POST")
-	case !k.has("value"):
+	case !k.has("value") && !(k.has("parent") && s.Parent != ""): // all children of a record are searched one by one
 		wrong("the call that finds a record does not hold {value}")
 	case k.has("parent") && s.Parent == "":
 		wrong("the call that finds a record holds {parent}, and the collection says of none")

@@ -86,6 +86,7 @@ func (c *Collection) DecodeNeedsCurrent(contentType string) bool {
 // are those that it changes; those that it removes are null. body must have passed CheckBody. The error has Kind Invalid: it is no
 // such body, or does not fit the record; or Precondition: a test in it failed.
 func (c *Collection) Decode(v Verb, contentType string, body, current []byte) (request.Fields, error) {
+	c = c.as(v)
 	switch c.kindOf(v, mediaOf(contentType)) {
 	case patchBody:
 		return c.patchedFields(v, body, current)
@@ -113,6 +114,7 @@ func (c *Collection) Splice(v Verb, call request.Call, m Marks, known bool) (req
 		return call, nil
 	}
 	var err error
+	c = c.as(v)
 	switch body := call.Body; c.kindOf(v, mediaOf(call.Header.Get("Content-Type"))) {
 	case patchBody:
 		call.Body, err = c.splicePatch(v, body, m, known)

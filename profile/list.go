@@ -35,6 +35,8 @@ type lister struct {
 	next     pointer
 	total    pointer
 	idsOnly  bool
+	// only and skip say which elements are records; the zero values say nothing.
+	only, skip oneOf
 }
 
 // The bounds of a walk: so many pages, and so many in a row with nothing new on them. A list that goes on beyond is no list.
@@ -132,15 +134,23 @@ func (p *Pages) Take(a request.Answer) ([]Listed, error) {
 	p.pages++
 	p.count(a)
 	var out []Listed
-	n := 0
+	n, fresh := 0, 0
 	if !gone {
 		var broken error
 		members(items, func(m member) bool {
 			n++
-			l, err := p.c.listed(items[m.from:m.until])
+			element := items[m.from:m.until]
+			l, err := p.c.listed(element)
+			counts := p.c.counts(element)
+			if !counts && err != nil {
+				return true // of another kind
+			}
 			if broken = err; err == nil && !p.seen[l.Local] {
 				p.seen[l.Local] = true
-				out = append(out, l)
+				fresh++
+				if counts {
+					out = append(out, l)
+				}
 			}
 			return broken == nil
 		})
@@ -148,12 +158,12 @@ func (p *Pages) Take(a request.Answer) ([]Listed, error) {
 			return nil, p.doubt(broken.Error())
 		}
 	}
-	if len(out) > 0 {
+	if fresh > 0 {
 		p.moved, p.idle = p.moved || p.pages > 1, 0
 	} else {
 		p.idle++
 	}
-	if err := p.advance(a, n, len(out)); err != nil {
+	if err := p.advance(a, n, fresh); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -196,6 +206,16 @@ func (p *Pages) count(a request.Answer) {
 	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
 		p.total, p.known = n, true
 	}
+}
+
+// counts reports whether an element of a list is a record of the collection.
+func (c *Collection) counts(element []byte) bool {
+	w, ok := c.element(element)
+	if !ok {
+		return true // an id alone
+	}
+	l := &c.lister
+	return (l.only.at == nil || l.only.holds(w.record, w.around)) && (l.skip.at == nil || !l.skip.holds(w.record, w.around))
 }
 
 // listed is one element of a list.

@@ -77,6 +77,7 @@ func TestListed(t *testing.T) {
 		{`id: {at: /self, match: "/(\\d+)$"}`, `["/tickets/17"]`, "17 - -"},
 		{`deleted: {at: /s, values: [gone]}`, `[{"id":7,"s":"gone"}]`, "7 full -"},
 		{`list: {gone: 404}`, ``, ""},
+		{`list: {only: {at: /k, values: [a, null]}, skip: {at: /s, values: ["", false]}}`, `[{"id":1,"k":"a","x":1},{"id":2,"k":"b"},{"id":3,"x":1,"s":""},{"id":4,"x":1,"s":true},{"k":"b"},{"id":5,"x":1,"k":null,"s":null}]`, "1 full -, 4 full -, 5 full -"},
 		{`list: {path: "{path}"}`, `{"oops":1}`, "!the answer holds no list"},
 		{`list: {path: "{path}"}`, `[{"a":1}]`, "!an element shows no usable id"},
 		{`list: {path: "{path}"}`, `[{"id":".."}]`, "!an element shows no usable id"},

@@ -15,7 +15,7 @@ func (c *Collection) OwnCall(local string, body []byte) (call request.Call, ok b
 
 // OwnCallOn is OwnCall for an API that must know the record as it is (NeedsCurrent).
 func (c *Collection) OwnCallOn(local string, body []byte, now Current) (call request.Call, ok bool) {
-	record, ok := c.inner(body)
+	record, ok := c.as(Update).inner(body)
 	if !ok {
 		return request.Call{}, false
 	}

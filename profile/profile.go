@@ -80,13 +80,10 @@ type Collection struct {
 	search search
 	lister lister
 
-	stamp   struct{ owner, version, request, state pointer }
-	etag    bool
-	version pointer // the member that holds the API's own version; nil when there is none
-	deleted struct {
-		at     pointer
-		values []json.RawMessage
-	}
+	stamp    struct{ owner, version, request, state pointer }
+	etag     bool
+	version  pointer // the member that holds the API's own version; nil when there is none
+	deleted  oneOf
 	readBack bool
 	watch    Watch
 	content  *bytesOf // of a collection of files
@@ -160,6 +157,8 @@ type call struct {
 	// header and contentType are those of the gateway's own calls.
 	header      http.Header
 	contentType string
+	// envelope is the pointer to the record in the call, nil for that of the collection.
+	envelope pointer
 	// hidden says that clients do not make this call.
 	hidden bool
 }
@@ -179,6 +178,24 @@ type style struct {
 	header      http.Header
 	contentType string // "" for that of JSON
 	form        bool
+}
+
+// oneOf is a condition on a record: a place, and the values of which it has one there. The zero value is none.
+type oneOf struct {
+	at     pointer
+	values []json.RawMessage
+}
+
+// holds reports whether one of the texts, the first that has the place, has one of the values there. What is nowhere is null.
+func (o oneOf) holds(texts ...[]byte) bool {
+	was := []byte("null")
+	for _, text := range texts {
+		if raw, ok := lookup(text, o.at); ok {
+			was = raw
+			break
+		}
+	}
+	return slices.ContainsFunc(o.values, func(v json.RawMessage) bool { return equal(was, v) })
 }
 
 // extra is what own calls carry outside of the record.

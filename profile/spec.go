@@ -167,6 +167,8 @@ type CallSpec struct {
 	Headers     map[string]string `yaml:"headers"`
 	ContentType string            `yaml:"content_type"`
 	Send        *Template         `yaml:"send"`
+	// Envelope is the pointer to the record in calls of this kind, when not that of the collection.
+	Envelope string `yaml:"envelope"`
 	// Intercept false says that clients do not make this call: what it makes rides in another one.
 	Intercept *bool `yaml:"intercept"`
 	// Of list: Since is the pointer to the time of the last change, Format and Zone how {since} is written, Grain how coarse that
@@ -184,6 +186,10 @@ type CallSpec struct {
 	Next     string        `yaml:"next"`
 	Total    string        `yaml:"total"`
 	IDsOnly  bool          `yaml:"ids_only"`
+	// Only and Skip say which elements of a list are records: those where At has one of Values, and those where it has not. An element
+	// without it has null there.
+	Only *DeletedSpec `yaml:"only"`
+	Skip *DeletedSpec `yaml:"skip"`
 }
 
 // IDSpec says where the id of a created record is: From body (At a pointer), location, header (Name), or search (by its external
