@@ -82,7 +82,10 @@ func (g *Engine) Seed(ctx context.Context, o request.SeedOrder) (request.Seeding
 // Seeding is how the last seeding stands; State is "" when there never was one.
 func (g *Engine) Seeding(ctx context.Context) (s request.Seeding, err error) {
 	if w := g.tasks.seeding(); w != nil {
-		return w.state(), nil
+		if s = w.state(); s.State == request.JobRunning {
+			return s, nil
+		}
+		s = request.Seeding{} // it is just ending, and another may have begun
 	}
 	_, err = g.recall(ctx, seedNote, &s)
 	return s, err
@@ -90,20 +93,22 @@ func (g *Engine) Seeding(ctx context.Context) (s request.Seeding, err error) {
 
 // CancelSeed ends the seeding that is under way. What was entered stays.
 func (g *Engine) CancelSeed(ctx context.Context) (s request.Seeding, err error) {
-	w := g.tasks.seeding()
-	if w != nil {
-		s = w.state()
-	} else if _, err = g.recall(ctx, seedNote, &s); err != nil {
+	if s, err = g.Seeding(ctx); err != nil || s.State != request.JobRunning {
 		return s, err
 	}
-	if s.State != request.JobRunning {
-		return s, nil
-	}
 	s.State, s.Finished = request.JobCancelled, g.now()
-	if err = g.keep(ctx, seedNote, s); err == nil && w != nil {
-		w.stop()
+	if err = g.keep(ctx, seedNote, s); err != nil {
+		return s, err
 	}
-	return s, err
+	if w := g.tasks.seeding(); w != nil {
+		w.mu.Lock()
+		if w.s.ID == s.ID {
+			w.s.State = request.JobCancelled
+			w.stop()
+		}
+		w.mu.Unlock()
+	}
+	return s, nil
 }
 
 // seeder is this process at work on a seeding.

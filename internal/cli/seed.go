@@ -134,11 +134,15 @@ func (c *command) follow(ctx context.Context, look func() (over bool, err error)
 func (c *command) followSeed(ctx context.Context, k *client, v *gateway.SeedingView) error {
 	bar := c.bar()
 	defer bar.end()
+	id := v.ID
 	return c.follow(ctx, func() (bool, error) {
 		var now gateway.SeedingView
 		if err := k.ask(ctx, get("/api/v1/seed"), &now); err != nil {
 			bar.show("the gateway does not answer; waiting for it")
 			return false, err
+		}
+		if now.ID != id {
+			return false, fmt.Errorf("another seeding has begun in place of this one")
 		}
 		*v = now
 		bar.show(seedLine(now))

@@ -94,6 +94,7 @@ type Health struct {
 		Open    int `json:"open"`
 		Parked  int `json:"parked"`
 	} `json:"transfers"`
+	Problems []string `json:"problems"`
 	// Status is that of the answer.
 	Status int `json:"-"`
 }
