@@ -43,7 +43,7 @@ func dialects() map[string]Dialect {
 	return map[string]Dialect{
 		"cap": {
 			Path: "/odata/v4/desk/Requests", Item: "/odata/v4/desk/Requests(%s)", Method: http.MethodPatch, Match: true,
-			Names:  map[string]string{"subject": "title", "description": "details", "status": "state", "priority": "severity", "due": "dueBy"},
+			Names:  map[string]string{"subject": "title", "description": "details", "status": "state", "priority": "severity", "due": "dueBy", "category": "category"},
 			Status: map[string]any{"open": "new", "in progress": "active", "closed": "done"}, Made: 201, Changed: 200, Removed: 204,
 		},
 		"pouchdb": {

@@ -47,7 +47,7 @@ ENABLED = false
 `
 
 // NewGitea starts a Gitea with a private repository gateway/desk, whose issues are the requests. They have a state of open or closed,
-// and no field for an external id.
+// and no field for an external id. The repository has the labels 1, desk, and 2, field.
 func NewGitea(t testing.TB) *API {
 	t.Helper()
 	bin := installed(t, "gitea/gitea")
@@ -77,6 +77,11 @@ func NewGitea(t testing.TB) *API {
 	owner := basic("gateway", "gateway secret")
 	if _, err := a.as(owner, http.MethodPost, "/api/v1/user/repos", "application/json", `{"name":"desk","private":true}`); err != nil {
 		t.Fatal(err)
+	}
+	for _, label := range []string{"desk", "field"} {
+		if _, err := a.as(owner, http.MethodPost, "/api/v1/repos/gateway/desk/labels", "application/json", fmt.Sprintf(`{"name":%q,"color":"#00aabb"}`, label)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b, err := a.as(owner, http.MethodPost, "/api/v1/users/gateway/tokens", "application/json", `{"name":"desk","scopes":["write:issue","write:repository","read:user"]}`)
 	if err != nil {

@@ -3,8 +3,11 @@ package fieldnpm
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/meridian-gateway/meridian/tests/harness"
 )
 
 // Three servers of three kinds in one network, with names, words and times each its own.
@@ -88,5 +91,54 @@ func TestMixedWithGitea(t *testing.T) {
 			w.everywhere(name, words)
 		}
 	}
+	w.Settled(soon)
+}
+
+// What Gitea sets by calls of its own, ignores on create, and says in words of its own, is right there all the same.
+func TestMixedManners(t *testing.T) {
+	field(t)
+	w := network(t, map[string]*API{"oslo": NewCAP(t), "rome": NewGitea(t)}, everywhere)
+	cap, issues := w.At("oslo"), "/api/v1/repos/gateway/desk/issues/"
+	name := subject("with manners")
+	made := cap.Create("/odata/v4/desk/Requests", fmt.Sprintf(`{"title":%q,"state":"done","category":"desk","dueBy":"2027-03-28T10:00:00Z"}`, name)).
+		Want(201).Record()
+	shows := func(state, label, due string) harness.Record {
+		t.Helper()
+		var rec harness.Record
+		harness.Eventually(t, soon, "the issue is "+state+" "+label+" "+due, func() error {
+			hits, err := w.find("rome", name)
+			if err == nil && len(hits) != 1 {
+				err = fmt.Errorf("there are %v", hits)
+			}
+			if err != nil {
+				return err
+			}
+			rec = hits[0]
+			var labels []string
+			list, _ := rec["labels"].([]any)
+			for _, l := range list {
+				labels = append(labels, fmt.Sprint(l.(map[string]any)["name"]))
+			}
+			got := fmt.Sprintf("%v %v %v", rec["state"], strings.Join(labels, ","), rec["due_date"])
+			if want := state + " " + label + " " + due; got != want {
+				return fmt.Errorf("it is %q, want %q", got, want)
+			}
+			return nil
+		})
+		return rec
+	}
+	rec := shows("closed", "desk", "2027-03-28T10:00:00Z")
+	w.change("oslo", name, Words{"category": "field", "due": nil, "status": "open"})
+	shows("open", "field", "<nil>")
+
+	// A client of Gitea changes the label with Gitea's own call, which no profile describes.
+	w.At("rome").Put(issues+rec.ID()+"/labels", `{"labels":[1]}`).Want(200)
+	harness.Eventually(t, soon, "the category is desk at oslo", func() error {
+		hits, err := w.find("oslo", name)
+		if err == nil {
+			err = hits[0].Fields(map[string]any{"category": "desk", "ID": made["ID"]})
+		}
+		return err
+	})
 	w.Settled(soon)
 }

@@ -7,6 +7,7 @@ entity Requests : cuid, managed {
   details  : LargeString;
   state    : String(20) default 'new';
   severity : Integer;
+  category : String(40);
   dueBy    : DateTime;
   extRef   : String(80);
   notes    : Composition of many Notes on notes.request = $self;
