@@ -91,9 +91,31 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 	if v != List {
 		c.notOfList(v, s)
 	}
+	c.also(v, s, of, &k)
 	c.callBody(v, s, &k)
 	c.callPath(out, v, s, of, &k)
 	return &k
+}
+
+// also compiles the other ways in which clients make a call.
+func (c *compiler) also(v Verb, s CallSpec, of CollectionSpec, k *call) {
+	for _, way := range s.Also {
+		a := alias{method: k.method}
+		if method, path, ok := strings.Cut(way, " "); ok && token.MatchString(method) {
+			a.method, way = method, path
+		}
+		var err error
+		a.path, err = parseTemplate(strings.ReplaceAll(way, "{path}", of.Path), "id", "parent")
+		switch {
+		case err != nil:
+			c.problem(err.Error(), `as in also: ["PUT {path}/{id}"]`, string(v), "also")
+			continue
+		case (v != Create && v != List) != a.path.path.has("id"):
+			c.problem("another way of the call holds {id} where the call does", `as in also: ["PUT {path}/{id}"]`, string(v), "also")
+			continue
+		}
+		k.also = append(k.also, a)
+	}
 }
 
 // callBody checks the method of a call, and what is in its body.
@@ -180,6 +202,8 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 		c.problem("the path of this call has no {id}", "", string(v), "path")
 	case k.has("parent") && of.Parent == "":
 		c.problem("the call holds {parent}, and the collection says of none", "as in parent: tickets", string(v), "path")
+	case k.has("version") && (v == Create || v == Read):
+		c.problem("there is no version yet, and {version} means nothing in this call", "", string(v), "path")
 	case k.has("version") && out.version == nil:
 		c.problem("the call holds {version}, and it is not said where that is", "as in etag: {field: /version}", string(v), "path")
 	case v == Create && of.Parent != "" && clients && of.ParentAt == nil && !k.path.path.has("parent"):

@@ -29,6 +29,9 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 				c.problem(fmt.Sprintf("{%s} means nothing here", name), "names in braces are {id}, {parent} and {version}", "envelope", "with", at)
 			}
 		}
+		if slices.Contains(namesIn(x.value), "version") && out.version == nil {
+			c.problem("it is not said where {version} is", "as in etag: {field: /version}", "envelope", "with", at)
+		}
 		if p.equal(out.envelope.call) || out.envelope.call.under(p) {
 			c.problem("the record is there", "what stands beside the record has a place of its own", "envelope", "with", at)
 		}

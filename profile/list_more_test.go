@@ -273,6 +273,8 @@ func TestListProblems(t *testing.T) {
 		`replace: {body: json-patch}`:                                        "replace/body: a replacement has a full body",
 		`delete: {body: full}`:                                               "delete/body: the call to delete has no record",
 		`update: {path: "{path}/{id}?v={version}"}`:                          "update/path: the call holds {version}",
+		`etag: {field: /v}, create: {path: "{path}?v={version}"}`:            "create/path: there is no version yet",
+		`envelope: {with: {/v: "{version}"}}`:                                "envelope/with//v: it is not said where {version} is",
 		`id: {pattern: "("}`:                                                 "id/pattern: the expression does not compile",
 		`id: {at: /id, pattern: ".*"}`:                                       "id/pattern: the pattern matches nothing",
 		`id: {from: search, at: /id}`:                                        "id/from: a new record is to be searched for",

@@ -74,19 +74,32 @@ func FuzzMatch(f *testing.F) {
 		f.Add("GET", s)
 		f.Add("POST", s)
 	}
-	p := profileOf(f, "preset: rest\ncollections: {tickets: {path: /tickets}}")
+	for _, s := range []string{"/api/tickets/A-1/comments/7", "/api/Files(7)", "/api/files/7.json", "/api/tickets/t%3A1/comments", "/api/tickets/oslo:t:1"} {
+		f.Add("DELETE", s)
+		f.Add("PUT", s)
+	}
+	all := []*Profile{profileOf(f, "preset: rest\ncollections: {tickets: {path: /tickets}}"), profileOf(f, family)}
 	f.Fuzz(func(t *testing.T, method, path string) {
-		m, ok, err := p.Match(method, path)
-		if ok && (err != nil || m.Collection == nil || m.ID != "" && !m.Collection.validID(m.ID)) {
-			t.Fatal(m, err)
-		}
-		if err != nil && (ok || method == "GET" || method == "HEAD" || method == "OPTIONS") {
-			t.Fatal(method, path, err)
-		}
-		if ok && m.Verb != Create && m.Verb != List && !strings.Contains(path, m.RawID) {
-			t.Fatal(m.RawID)
+		for _, p := range all {
+			matches(t, p, method, path)
 		}
 	})
+}
+
+func matches(t *testing.T, p *Profile, method, path string) {
+	m, ok, err := p.Match(method, path)
+	if ok && (err != nil || m.Collection == nil || m.ID != "" && !m.Collection.validID(m.ID)) {
+		t.Fatal(m, err)
+	}
+	if err != nil && (ok || method == "GET" || method == "HEAD" || method == "OPTIONS") {
+		t.Fatal(method, path, err)
+	}
+	if ok && m.Verb != Create && m.Verb != List && !strings.Contains(path, m.RawID) {
+		t.Fatal(m.RawID)
+	}
+	if ok && m.Parent != "" && (!p.Collections[m.Collection.Parent()].validID(m.Parent) || !strings.Contains(path, m.RawParent)) {
+		t.Fatal(m.Parent)
+	}
 }
 
 func manyCollections(t testing.TB) *Profile {
@@ -103,6 +116,13 @@ func manyCollections(t testing.TB) *Profile {
 
 func BenchmarkMatch(b *testing.B) {
 	p := manyCollections(b)
+	children := profileOf(b, family)
+	b.Run("child", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _, _ = children.Match("PUT", "/api/tickets/A-1/comments/7")
+		}
+	})
 	for _, c := range []struct{ name, method, path string }{
 		{"pass read", "GET", "/api/collections/users/auth-refresh"}, {"pass write", "POST", "/api/collections/users/auth-refresh"},
 		{"pass odd write", "PATCH", "/Files/A%20b"}, {"hit", "PATCH", "/api/collections/kind7/records/abc"},
