@@ -90,6 +90,7 @@ func notesToO() map[string]string {
 		"limits":         "What clients may send at most.",
 		"list":           "The call that lists records.",
 		"listen":         "HOST:PORT to listen on.",
+		"also":           "Other ways in which clients make the call: paths, with a method before them where it is another.",
 		"local":          "Fields that are never copied and never overwritten.",
 		"login":          "Call that yields a token. Of a site: user and password, and what differs from the login of its profile.",
 		"marker":         "How the id stands in a field that holds other things too: a text such as [ref:{value}], or a list of it where the field is a list.",

@@ -182,6 +182,7 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 	if len(s.Const) > 0 {
 		f.read = nil
 	}
+	f.late = s.Create != nil && !*s.Create
 	if f.set = c.setter(name, s.Set, in); f.set != nil {
 		f.write = nil
 	}

@@ -92,6 +92,8 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 	}
 	if current != nil {
 		current = c.without(current, f)
+	} else {
+		f = f.Without(c.Late(f).Names()...)
 	}
 	r, err := c.compose(making{fields: f, current: current, whole: true})
 	if err != nil {
@@ -110,6 +112,17 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 		}
 	}
 	return r, nil
+}
+
+// Late are those of the fields that the API does not take when a record is made: an update is to follow.
+func (c *Collection) Late(f request.Fields) request.Fields {
+	var out request.Fields
+	for _, x := range f {
+		if named := c.named[x.Name]; named != nil && named.late && !named.hidden && !isNull(x.Value) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // defaults are canonical fields with the defaults of those that have no value.

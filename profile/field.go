@@ -33,6 +33,7 @@ type field struct {
 	hidden      bool // local or dropped
 	mute        bool // the gateway never writes it, clients may
 	set         *setter
+	late        bool // not taken when a record is made
 }
 
 // translation are the values of a field that are others here, by scalar.

@@ -67,6 +67,25 @@ func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
 			return // entered as that
 		}
 	}
+	c.enterAt(p, call, r)
+	for _, a := range call.also {
+		way := *call
+		way.method, way.path = a.method, a.path
+		also := *r
+		also.names, also.source = a.path.path.names, a.path.source
+		c.enterAt(p, &way, &also)
+	}
+}
+
+// alias is another way in which clients make a call.
+type alias struct {
+	method string
+	path   pathTemplate
+}
+
+// enterAt makes one way of a call known.
+func (c *compiler) enterAt(p *Profile, call *call, r *route) {
+	verb, k := r.verb, r.collection
 	t := p.matcher[call.method]
 	if t == nil {
 		t = &table{}

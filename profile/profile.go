@@ -159,8 +159,9 @@ type call struct {
 	contentType string
 	// envelope is the pointer to the record in the call, nil for that of the collection.
 	envelope pointer
-	// hidden says that clients do not make this call.
+	// hidden says that clients do not make this call; also are other ways in which they do.
 	hidden bool
+	also   []alias
 }
 
 // has reports whether a name stands anywhere in the call.

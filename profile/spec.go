@@ -169,6 +169,8 @@ type CallSpec struct {
 	Send        *Template         `yaml:"send"`
 	// Envelope is the pointer to the record in calls of this kind, when not that of the collection.
 	Envelope string `yaml:"envelope"`
+	// Also are other ways in which clients make this call: paths, with a method before them where it is another.
+	Also []string `yaml:"also"`
 	// Intercept false says that clients do not make this call: what it makes rides in another one.
 	Intercept *bool `yaml:"intercept"`
 	// Of list: Since is the pointer to the time of the last change, Format and Zone how {since} is written, Grain how coarse that
@@ -293,6 +295,8 @@ type FieldSpec struct {
 	// Null is how this API shows that the field has no value, Default what it is when a record is made without it.
 	Null    *Null   `yaml:"null"`
 	Default Literal `yaml:"default"`
+	// Create false says that the API does not take the field when a record is made: an update follows.
+	Create *bool `yaml:"create"`
 	// Set is the call that sets the field, where the API does not take it in the record.
 	Set *SetSpec `yaml:"set"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.

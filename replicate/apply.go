@@ -310,6 +310,11 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 			return g.halfway(ctx, out, s, made.Local)
 		}
 	}
+	if late := c.Late(s.Fields); out.ans != nil && out.kind == request.Create && len(late) > 0 {
+		if ack, ok := g.follow(ctx, c, landed.Local, s, late); !ok {
+			return g.unfinished(ctx, rec, out, landed, ack, s)
+		}
+	}
 	if out.ans != nil && out.kind != request.Delete {
 		changed := s.Fields
 		if out.kind == request.Update {

@@ -66,7 +66,11 @@ func (g *Engine) accepted(ctx context.Context, rec store.Record, c *profile.Coll
 	default:
 		record, whole = c.Answered(ans, rec.Entry.Local)
 	}
-	again := in.Own && in.Kind != request.Delete && c.Sets(in.Fields)
+	late := c.Late(in.Fields)
+	again := in.Own && in.Kind != request.Delete && (c.Sets(in.Fields) || in.Kind == request.Create && len(late) > 0)
+	if again && in.Kind == request.Create && len(late) > 0 {
+		g.follow(dctx, c, landed.Local, request.Snapshot{ID: rec.Entry.ID}, late)
+	}
 	if again {
 		// What the API does not take is seen when the record is read, and is then what everybody gets.
 		_, _ = g.setFields(dctx, c, landed.Local, in.Fields)

@@ -123,6 +123,7 @@ func (g *Engine) declined(ctx context.Context, rec store.Record, h request.Hando
 func (g *Engine) takeOver(ctx context.Context, rec store.Record, c *profile.Collection, h request.Handover) (request.Verdict, error) {
 	s := h.Snapshot
 	s.Version, s.Owner, s.Terms, s.At = request.Version{Epoch: h.Epoch}, g.Self, h.Terms, g.now()
+	had := rec.Entry.Local
 	t := g.write(ctx, rec, c, s, g.arriving(h))
 	rec = t.rec
 	switch {
@@ -131,8 +132,34 @@ func (g *Engine) takeOver(ctx context.Context, rec store.Record, c *profile.Coll
 		return request.Verdict{State: request.Accepted, Epoch: h.Epoch, Owner: g.Self, Local: rec.Entry.Local}, nil
 	case rec.Entry.Intent != nil:
 		return undecided(rec.Entry, t.ack.Cause), nil
+	case had == "" && rec.Entry.Local != "":
+		rec = g.undone(ctx, rec, c)
 	}
 	return g.declined(ctx, rec, h, t.ack.Cause, t.ack.State == peer.Parked)
+}
+
+// undone removes the record that was made for a request which this site then could not take: nobody would know of it. One that the API
+// does not delete stays linked, so that the next attempt finds it.
+func (g *Engine) undone(ctx context.Context, rec store.Record, c *profile.Collection) store.Record {
+	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	defer cancel()
+	o := deleting(c, rec.Entry.Local)
+	call, err := g.made(dctx, c, o)
+	if err != nil {
+		return rec
+	}
+	ans, err := g.send(dctx, c, call, o)
+	if err != nil {
+		return rec
+	}
+	if v := g.reallyGone(dctx, c, o.local, c.Judge(o.verb, ans)); v != profile.Accepted && v != profile.Gone {
+		return rec
+	}
+	after, err := g.step(dctx, rec, Undone{Site: g.Self})
+	if err != nil {
+		return rec
+	}
+	return after
 }
 
 // arriving asks the routes of this site what becomes of the request when it is here.

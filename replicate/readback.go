@@ -25,6 +25,26 @@ func (g *Engine) unfinished(ctx context.Context, rec store.Record, out taken, la
 	return out
 }
 
+// follow writes the fields that the API does not take when a record is made.
+func (g *Engine) follow(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, late request.Fields) (ack peer.Ack, ok bool) {
+	o := updating(c, local, late, profile.Marks{})
+	call, err := g.made(ctx, c, o)
+	if err != nil {
+		return failedBefore(s, err), false
+	}
+	ans, err := g.send(ctx, c, call, o)
+	if err != nil {
+		return unavailable(s, err.Error()), false
+	}
+	switch c.Judge(o.verb, ans) {
+	case profile.Accepted:
+		return ack, true
+	case profile.Refused:
+		return parked(s, said(g.Self, ans)), false
+	}
+	return unavailable(s, said(g.Self, ans)), false
+}
+
 // insisted reads a record back and lists the fields that are not what was written. Some APIs take fields in an update that they ignore
 // when a record is made: those are written once more.
 func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, kind request.Kind) []string {

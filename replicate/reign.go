@@ -85,6 +85,10 @@ type Noted struct {
 	Conflicts []request.ConflictRecord
 }
 
+// Undone: the record that was made to take a request over is removed again, since it was not what it should be.
+type Undone struct{ Site request.Site }
+
+func (Undone) event()   {}
 func (Planned) event()  {}
 func (Seen) event()     {}
 func (Released) event() {}
@@ -138,6 +142,14 @@ func reign(e request.Entry, ev Event) (store.Tx, error) {
 			e.Role = request.Copy
 		}
 		return store.Tx{Entry: e, Link: []store.Link{{Site: ev.Site, Local: ev.Local}}, Now: ev.Now}, nil
+	case Undone:
+		if e.Role != request.Elect || e.Local == "" {
+			return store.Tx{}, fmt.Errorf("%s: a %s has nothing to undo", e.ID, e.Role)
+		}
+		tx := store.Tx{Unlink: []store.Link{{Site: ev.Site, Local: e.Local}}}
+		e.Local, e.Children = "", nil
+		tx.Entry = e
+		return tx, nil
 	case Released:
 		return release(e, ev)
 	case Yielded:
