@@ -280,8 +280,12 @@ func (g *Engine) adopt(ctx context.Context, c *profile.Collection, w request.Wri
 	if err != nil {
 		return store.Record{}, &request.Error{Op: "replicate.adopt", Kind: request.Internal, Err: err}
 	}
+	id, err := g.nameFor(ctx, w.Collection, w.Local)
+	if err != nil {
+		return store.Record{}, err
+	}
 	now := g.now()
-	e := request.Entry{ID: request.NewID(now), Collection: w.Collection, Role: request.Owner, Owner: g.Self, Origin: g.Self,
+	e := request.Entry{ID: id, Collection: w.Collection, Role: request.Owner, Owner: g.Self, Origin: g.Self,
 		Version: request.Version{Epoch: request.Epoch{Num: 1, Site: g.Self}}, Fence: request.Epoch{Num: 1, Site: g.Self},
 		Local: w.Local, Fields: fields, ETag: etag, Created: now, Updated: now}
 	return g.commit(ctx, store.Record{}, store.Tx{Entry: e, Link: []store.Link{{Site: g.Self, Local: w.Local}}, Now: now})

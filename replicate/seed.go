@@ -242,8 +242,7 @@ func (g *Engine) announce(ctx context.Context, c *profile.Collection, id request
 			return f
 		}
 		if !refused {
-			g.notice(e.Collection, NoticeSeeded)
-			return done
+			return g.withChildren(ctx, c, id, done)
 		}
 		done.reason = f.reason
 		if rec, err = g.Ledger.Read(ctx, id); err != nil {
@@ -253,7 +252,23 @@ func (g *Engine) announce(ctx context.Context, c *profile.Collection, id request
 	if _, err = g.step(ctx, rec, Seen{Fields: e.Fields, ETag: e.ETag, Owe: in.Owe, Plan: in.Plan, Now: g.now()}); err != nil {
 		return failed(err)
 	}
-	g.notice(e.Collection, NoticeSeeded)
+	return g.withChildren(ctx, c, id, done)
+}
+
+// withChildren takes the children of a record that was just entered into its request. Those that cannot be read now are found by the next
+// look at the record: a comparison, or a watch.
+func (g *Engine) withChildren(ctx context.Context, c *profile.Collection, id request.ID, done fate) fate {
+	g.notice(c.Name(), NoticeSeeded)
+	if len(g.below(c)) == 0 {
+		return done
+	}
+	rec, err := g.Ledger.Read(ctx, id)
+	if err == nil {
+		_, err = g.gather(ctx, rec, c)
+	}
+	if err != nil {
+		done.reason = "it is a request, but its children could not be taken in yet: " + err.Error()
+	}
 	return done
 }
 
