@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -45,7 +44,7 @@ func run(t testing.TB, p program, up func() error) *process {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = file, file
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	group(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", p.name, err)
 	}
@@ -75,13 +74,12 @@ func run(t testing.TB, p program, up func() error) *process {
 
 // end stops the server and what it started: it is asked, and killed when it has not gone after a while.
 func (p *process) end() {
-	group := -p.cmd.Process.Pid
-	_ = syscall.Kill(group, syscall.SIGTERM)
+	end(p.cmd, false)
 	select {
 	case <-p.done:
 	case <-time.After(5 * time.Second):
 	}
-	_ = syscall.Kill(group, syscall.SIGKILL)
+	end(p.cmd, true)
 	<-p.done
 }
 
