@@ -17,6 +17,11 @@ func (p *Profile) Below(method, escapedPath string) (c *Collection, id string, o
 	}
 	for _, name := range p.Order() {
 		c := p.Collections[name]
+		if c.content != nil && c.content.put != nil && c.content.put.method == method { // the bytes of a file that has its record already
+			if id := c.content.put.path.idIn(escapedPath); id != "" && c.validID(id) && strings.HasPrefix(escapedPath, c.content.put.path.path.literals[0]) {
+				return c, id, true
+			}
+		}
 		k := c.calls[Read]
 		if c.parent != "" || k == nil || len(k.path.path.names) != 1 || k.path.path.names[0] != "id" {
 			continue

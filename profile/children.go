@@ -92,3 +92,16 @@ func (c *Collection) WithParent(body []byte, local string) ([]byte, error) {
 func (c *Collection) Verbatim() bool {
 	return len(c.named) == 0 && !c.only && len(c.own) == 0 && c.null.literal == nil && !c.null.omit
 }
+
+// ParentOf is the id of the parent that a child's record names; "" when it names none.
+func (c *Collection) ParentOf(record []byte) string {
+	p := c.parentAt.read
+	if p == nil {
+		p = c.parentAt.write
+	}
+	raw, ok := lookup(record, p)
+	if p == nil || !ok || !isString(raw) && !digits(string(raw)) {
+		return ""
+	}
+	return unquoted(raw)
+}

@@ -57,6 +57,9 @@ func (c *compiler) content(out *Collection, s CollectionSpec) {
 		c.problem("files belong to a request", "as in parent: tickets", "parent")
 	}
 	out.content = k
+	if k.upload == uploadThen && out.calls[Create] != nil {
+		out.calls[Create].hidden, out.rides = true, true // a client's file is one when its bytes are there
+	}
 }
 
 func (c *compiler) contentCall(out *Collection, s CollectionSpec, of *CallSpec, key, method string) *call {

@@ -62,7 +62,9 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		return res, nil
 	}
 	res := g.adoptCopy(ctx, c, reply, w.Kind, g.take)
-	g.ownPart(ctx, c, w, &res)
+	if g.ownPart(ctx, c, w, &res) {
+		g.ridden(ctx, c, res.Entry, w.EnteredBy)
+	}
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
 }
@@ -129,13 +131,13 @@ func (g *Engine) chase(ctx context.Context, e request.Entry, w request.Write) (o
 
 // ownPart makes the part of a write that belongs to this site alone, after the rest was made at the owner. It goes under the
 // client's own credentials, and a refusal of it is what the client is told.
-func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.Write, res *request.Result) {
+func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.Write, res *request.Result) (made bool) {
 	if w.Call == nil || w.Kind == request.Delete || res.Entry.Local == "" {
-		return
+		return false
 	}
 	call, ok := c.OwnCall(res.Entry.Local, w.Call.Body)
 	if !ok {
-		return
+		return false
 	}
 	header := w.Call.Header.Clone()
 	header.Del("If-Match")
@@ -146,11 +148,12 @@ func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.W
 	}
 	if c.Judge(profile.Update, ans) != profile.Accepted {
 		res.Answer = &ans
-		return
+		return false
 	}
 	if whole, ok := c.Answered(ans, res.Entry.Local); ok && whole != nil && res.Answer != nil && res.Answer.Status != http.StatusNoContent {
 		res.Answer = &request.Answer{Status: res.Answer.Status, Header: ans.Header, Body: ans.Body}
 	}
+	return true
 }
 
 // localOnly passes on a write that touches only what belongs to this site alone: it is nobody else's business.
@@ -159,6 +162,7 @@ func (g *Engine) localOnly(ctx context.Context, rec store.Record, w request.Writ
 	if err != nil {
 		return request.Result{Entry: rec.Entry}, g.passError(err)
 	}
+	g.ridden(ctx, g.Profile.Collections[rec.Entry.Collection], rec.Entry, w.EnteredBy)
 	return request.Result{Answer: &ans, Entry: rec.Entry, Op: w.Op}, nil
 }
 

@@ -15,23 +15,49 @@ import (
 // copy it is written at the owner, as if the client had said it in an update, and comes back from there; what the owner does not take
 // is undone here.
 func (g *Engine) Touched(ctx context.Context, collection, local, by string) {
-	c, err := g.collection(collection)
-	if err != nil {
-		return
-	}
-	rec, err := g.Ledger.Lookup(ctx, collection, store.Link{Site: g.Self, Local: local})
+	c, rec, err := g.aboutTo(ctx, collection, local)
 	if err != nil {
 		return // no request's record, or it cannot be told now: then the next look at it will
 	}
 	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	d, rec, err := g.touched(dctx, c, rec.Entry.ID)
-	if err == nil && len(d.names) > 0 && rec.Entry.Role == request.Copy {
-		err = g.propose(dctx, c, rec, d, by)
+	if err == nil && rec.Entry.Role == request.Copy {
+		if len(d.names) > 0 {
+			err = g.propose(dctx, c, rec, d, by)
+		}
+		if err == nil {
+			err = g.proposeChildren(dctx, c, rec.Entry.ID, by)
+		}
 	}
 	if err != nil {
 		g.Log.Warn("what a call changed that the profile does not describe could not be published yet", append(logRequest(rec.Entry), zap.Error(err))...)
 	}
+}
+
+// aboutTo finds the request that a call concerned: that of the record or, for one of a child collection, that of its parent.
+func (g *Engine) aboutTo(ctx context.Context, collection, local string) (*profile.Collection, store.Record, error) {
+	c, err := g.collection(collection)
+	if err != nil {
+		return nil, store.Record{}, err
+	}
+	if c.Parent() == "" {
+		rec, err := g.Ledger.Lookup(ctx, collection, store.Link{Site: g.Self, Local: local})
+		return c, rec, err
+	}
+	parents, err := g.collection(c.Parent())
+	if err != nil {
+		return nil, store.Record{}, err
+	}
+	if rec, err := g.Ledger.Lookup(ctx, parents.Name(), childLink(g.Self, collection, local)); err == nil {
+		return parents, rec, nil
+	}
+	record, _, err := g.read(ctx, c, local)
+	if err != nil {
+		return nil, store.Record{}, err
+	}
+	rec, err := g.Ledger.Lookup(ctx, parents.Name(), store.Link{Site: g.Self, Local: c.ParentOf(record)})
+	return parents, rec, err
 }
 
 // touched looks at a record in its lane, and publishes at its owner what is different.

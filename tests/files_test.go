@@ -82,7 +82,8 @@ collections:
     update: false
     replace: false
     delete: false
-    read_only: [/id, /ticket, /size, /type]
+    read_only: [/id, /size, /type]
+    parent_at: /ticket
     content: {read: {path: "/files/{id}/content"}, upload: ` + s.manner + `, name: /filename, type: /type, size: /size` + put + `}
 `
 }
@@ -329,6 +330,23 @@ func attachTo(t *testing.T, g *harness.Gateway, s *shelf, ticket, name string, c
 	case "raw":
 		path += "?name=" + name
 	}
+	if s.manner == "then" {
+		made := g.Do(harness.Call{Method: "POST", Path: path, Body: fmt.Sprintf(`{"filename":%q}`, name)}).Want(201)
+		put, err := http.NewRequestWithContext(t.Context(), http.MethodPut, g.URL("/files/"+made.ID()+"/content"), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put.Header.Set("Content-Type", kind)
+		res, err := http.DefaultClient.Do(put)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		if res.StatusCode != 204 {
+			t.Fatalf("%s answered the bytes with %d", g.Name, res.StatusCode)
+		}
+		return
+	}
 	res, err := http.Post(g.URL(path), kind, body)
 	if err != nil {
 		t.Fatal(err)
@@ -401,4 +419,13 @@ func TestFilesFollowTheirTicket(t *testing.T) {
 	attachTo(t, n.At("oslo"), shelves["oslo"], ids["oslo"], "empty.png", nil)
 	want = append(want, fmt.Sprintf("empty.png %x", sha256.Sum256(nil)))
 	have("after cuts")
+	// Where the record comes first the file is one when its bytes are there; the record that the client was given stays it.
+	late := randomBytes(4, 700_000)
+	before := shelves["paris"].of(ids["paris"])
+	attachTo(t, n.At("paris"), shelves["paris"], ids["paris"], "five.png", late)
+	want = append(want, fmt.Sprintf("five.png %x", sha256.Sum256(late)))
+	have("a file whose record came first")
+	if got := shelves["paris"].of(ids["paris"]); len(got) != len(before)+1 {
+		t.Errorf("paris has %v, and had %v", got, before)
+	}
 }
