@@ -135,16 +135,21 @@ func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.W
 	if w.Call == nil || w.Kind == request.Delete || res.Entry.Local == "" {
 		return false
 	}
-	call, ok := c.OwnCall(res.Entry.Local, w.Call.Body)
+	call, ok := g.ownCallOf(ctx, c, res.Entry.Local, w.Call.Body)
 	if !ok {
 		return false
 	}
 	header := w.Call.Header.Clone()
 	header.Del("If-Match")
+	for _, name := range []string{"If-Match", "Content-Type"} { // the tag is of this moment, the body may be of another kind
+		if v := call.Header.Values(name); len(v) > 0 {
+			header[name] = v
+		}
+	}
 	call.Header = header
 	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, false)
 	if err != nil {
-		return // the shared part is done; this site's own is not promised across a broken connection
+		return false // the shared part is done; this site's own is not promised across a broken connection
 	}
 	if c.Judge(profile.Update, ans) != profile.Accepted {
 		res.Answer = &ans
@@ -154,6 +159,40 @@ func (g *Engine) ownPart(ctx context.Context, c *profile.Collection, w request.W
 		res.Answer = &request.Answer{Status: res.Answer.Status, Header: ans.Header, Body: ans.Body}
 	}
 	return true
+}
+
+// ownCallOf makes the call for what belongs to this site alone, with a look at the record where the API wants that.
+func (g *Engine) ownCallOf(ctx context.Context, c *profile.Collection, local string, body []byte) (request.Call, bool) {
+	if call, ok := c.OwnCall(local, body); ok && !c.NeedsCurrent(profile.Update) {
+		return call, true
+	} else if !c.NeedsCurrent(profile.Update) {
+		return request.Call{}, false
+	}
+	record, version, err := g.read(ctx, c, local)
+	if err != nil {
+		return request.Call{}, false
+	}
+	return c.OwnCallOn(local, body, profile.Current{Record: record, Version: version})
+}
+
+// Record reads the record that a call is about, as it is at this site.
+func (g *Engine) Record(ctx context.Context, m profile.Match) ([]byte, error) {
+	c, err := g.collection(m.Collection.Name())
+	if err != nil {
+		return nil, err
+	}
+	local := m.ID
+	if c.Parent() != "" {
+		if rec, err := g.locate(ctx, c.Parent(), m.Parent); err == nil && m.Parent != "" {
+			return g.readChild(ctx, c.Under(rec.Entry.Local), local)
+		}
+		return g.readChild(ctx, c.Under(m.Parent), local)
+	}
+	if rec, err := g.locate(ctx, c.Name(), local); err == nil && rec.Entry.Local != "" {
+		local = rec.Entry.Local
+	}
+	record, _, err := g.read(ctx, c, local)
+	return record, err
 }
 
 // localOnly passes on a write that touches only what belongs to this site alone: it is nobody else's business.
