@@ -46,7 +46,7 @@ func (a *API) Profile() string {
 }
 
 // Records are its requests, closed ones too, each as one flat record with the members id, subject, status (in the server's own
-// word), place, cost, detail and external_id.
+// word), place, cost, detail (with plain line ends) and external_id.
 func (a *API) Records() ([]harness.Record, error) { return a.records() }
 
 // Site is a site of a network that runs this server.

@@ -58,7 +58,7 @@ func StartRedmine(t testing.TB) *API {
 type redmineIssue struct {
 	ID          int    `json:"id"`
 	Subject     string `json:"subject"`
-	Description any    `json:"description"`
+	Description string `json:"description"`
 	Due         any    `json:"due_date"`
 	Status      struct {
 		Name string `json:"name"`
@@ -83,7 +83,7 @@ func (a *API) issues() ([]harness.Record, error) {
 			return nil, err
 		}
 		for _, i := range page.Issues {
-			r := harness.Record{"id": i.ID, "subject": i.Subject, "detail": i.Description, "status": i.Status.Name,
+			r := harness.Record{"id": i.ID, "subject": i.Subject, "detail": strings.ReplaceAll(i.Description, "\r\n", "\n"), "status": i.Status.Name,
 				"priority": i.Priority.Name, "due": i.Due}
 			for _, f := range i.CustomFields {
 				if name := map[int]string{1: "external_id", 2: "place", 3: "cost", 4: "owner", 5: "state", 6: "rush"}[f.ID]; name != "" {

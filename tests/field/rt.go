@@ -70,6 +70,9 @@ func (a *API) tickets() ([]harness.Record, error) {
 			r := harness.Record{"id": i.ID, "subject": i.Subject, "status": i.Status, "priority": i.Priority, "due": i.Due}
 			for _, f := range i.Fields {
 				if len(f.Values) > 0 {
+					if text, ok := f.Values[0].(string); ok {
+						f.Values[0] = strings.ReplaceAll(text, "\r\n", "\n")
+					}
 					r[map[string]string{"ExternalID": "external_id", "Place": "place", "Cost": "cost", "Detail": "detail", "Kept": "state"}[f.Name]] = f.Values[0]
 				}
 			}

@@ -80,7 +80,7 @@ func showRedmine(w words) map[string]any {
 		case "priority":
 			v = redmineLevels[v.(string)]
 		case "description":
-			k, v = "detail", strings.ReplaceAll(v.(string), "\n", "\r\n")
+			k = "detail"
 		case "rush":
 			v = map[any]string{true: "1", false: "0"}[v]
 		}
