@@ -221,10 +221,14 @@ func (g *Engine) unknown(ctx context.Context, rec store.Record, c *profile.Colle
 		rec = marked
 	}
 	until := g.now().Add(g.Patience)
+	why := ""
 	for pause := 100 * time.Millisecond; ; pause = min(4*pause, 2*time.Second) {
 		after, err := g.look(dctx, rec, c, false)
 		if err == nil {
 			rec = after
+		}
+		if why = reason(err); why != "" {
+			why = " (" + why + ")"
 		}
 		if e := rec.Entry; e.Intent == nil && made(e, in) {
 			return g.found(dctx, rec, c, in)
@@ -244,7 +248,7 @@ func (g *Engine) unknown(ctx context.Context, rec store.Record, c *profile.Colle
 		}
 		break
 	}
-	return g.doubtful(dctx, rec, "the request API broke off in the middle of the write and it is not known yet whether it was made")
+	return g.doubtful(dctx, rec, "the request API broke off in the middle of the write and it is not known yet whether it was made"+why)
 }
 
 // doubtful tells the client where it can follow a write whose end is not known.

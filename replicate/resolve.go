@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, erro
 		if rec.Entry.Intent == nil {
 			return rec, nil
 		}
+		err = nil
 		if g.mayResolve(rec.Entry.Intent) {
 			if rec, err = g.look(ctx, rec, g.Profile.Collections[rec.Entry.Collection], false); err == nil && rec.Entry.Intent == nil {
 				if rec.Rev == 0 || rec.Entry.Version.IsZero() && rec.Entry.Fence == (request.Epoch{}) {
@@ -32,18 +34,30 @@ func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, erro
 			}
 		}
 		if rec.Entry.Doubt != nil || g.now().After(until) {
-			return rec, busy(rec.Entry)
+			return rec, busy(rec.Entry, err)
 		}
 		select {
 		case <-g.Clock.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return rec, busy(rec.Entry)
+			return rec, busy(rec.Entry, err)
 		}
 	}
 }
 
-func busy(e request.Entry) error {
+// reason is what of an error a client may read: what we say of it, not what it wraps.
+func reason(err error) string {
+	if e, ok := errors.AsType[*request.Error](err); ok && err != nil {
+		return e.Detail
+	}
+	return ""
+}
+
+// busy says why a request cannot be worked on; because is what the last look at its open write met, nil for nothing.
+func busy(e request.Entry, because error) error {
 	detail := "another write of the request has been sent and its end is not known yet"
+	if why := reason(because); why != "" {
+		detail += " (" + why + ")"
+	}
 	if e.Doubt != nil {
 		detail = "a person must settle an earlier write first: " + e.Doubt.Reason
 	}
