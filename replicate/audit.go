@@ -266,10 +266,27 @@ func (f Face) Audit(ctx context.Context, from request.Site, a request.AuditAsk) 
 	x.asked = g.now()
 	out := x.out
 	out.Findings = slices.Clone(x.out.Findings[min(a.From, len(x.out.Findings)):])
-	if len(out.Findings) > peer.MaxFindings {
-		out.Findings, out.Done = out.Findings[:peer.MaxFindings], false
+	if n := fitting(out.Findings); n < len(out.Findings) {
+		out.Findings, out.Done = out.Findings[:n], false
 	}
 	return out, nil
+}
+
+// auditBytes is about how much an answer holds.
+const auditBytes = 1 << 20
+
+// fitting is how many findings go into an answer; at least one.
+func fitting(list []request.Finding) int {
+	size := 0
+	for i, f := range list {
+		for _, p := range f.Fields {
+			size += len(p.Name) + len(p.Ledger) + len(p.Record)
+		}
+		if i > 0 && size > auditBytes || i == peer.MaxFindings {
+			return i
+		}
+	}
+	return len(list)
 }
 
 // auditFor finds the audit of a session, or begins it.

@@ -174,7 +174,11 @@ func (g *Engine) itemsOf(ctx context.Context, site request.Site, collection stri
 		if !d.More || len(d.Items) == 0 {
 			return out, nil
 		}
-		ask.After = d.Items[len(d.Items)-1].Request
+		last := d.Items[len(d.Items)-1].Request
+		if last <= ask.After {
+			return nil, &request.Error{Op: "replicate.verify", Kind: request.Unavailable, Detail: string(site) + " gives the same requests again and again"}
+		}
+		ask.After = last
 	}
 }
 
