@@ -429,3 +429,75 @@ func TestFilesFollowTheirTicket(t *testing.T) {
 		t.Errorf("paris has %v, and had %v", got, before)
 	}
 }
+
+// pattern is a reader of bytes that nobody keeps.
+type pattern struct{ left int64 }
+
+func (p *pattern) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(b)), p.left))
+	for i := range n {
+		b[i] = byte((p.left - int64(i)) * 131 >> 7)
+	}
+	p.left -= int64(n)
+	return n, nil
+}
+
+// A file of any size goes from a copy to the owner and to a third site in the memory of a small one, and a link that is cut in the middle
+// does not begin it anew.
+func TestLargeFilesTakeNoMemory(t *testing.T) {
+	t.Parallel()
+	const size = 48 << 20
+	shelves := map[string]*shelf{"oslo": newShelf(t, "multipart", 100), "rome": newShelf(t, "raw", 2000)}
+	n := harness.Start(t, harness.Network{Sites: []harness.Site{{Name: "oslo", API: shelves["oslo"]}, {Name: "rome", API: shelves["rome"]}}, Routes: everywhere})
+	n.At("oslo").Create("/tickets", `{"subject":"film"}`).Want(201)
+	ids := map[string]string{}
+	for at, s := range shelves {
+		harness.Eventually(t, soon, "it is at "+at, func() error {
+			if ids[at], _ = s.status(); ids[at] == "" {
+				return fmt.Errorf("there is none")
+			}
+			return nil
+		})
+	}
+	before := map[string]int64{}
+	for at := range shelves {
+		m, err := n.At(at).Process().Memory()
+		if err != nil {
+			t.Skip(err)
+		}
+		before[at] = m
+	}
+	res, err := http.Post(n.At("rome").URL("/tickets/"+ids["rome"]+"/files?name=film.mp4"), "video/mp4", &pattern{size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if text, _ := io.ReadAll(res.Body); res.StatusCode != 201 {
+		t.Fatalf("%d %s", res.StatusCode, text)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, &pattern{size}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{fmt.Sprintf("film.mp4 %x", h.Sum(nil))}
+	for at, s := range shelves {
+		harness.Eventually(t, 2*soon, "the file is at "+at, func() error {
+			if got := s.sums(ids[at]); !slices.Equal(got, want) {
+				return fmt.Errorf("it has %q, want %q", got, want)
+			}
+			return nil
+		})
+		m, err := n.At(at).Process().Memory()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if grown := m - before[at]; grown > size/2 {
+			t.Errorf("%s took %d MiB more for a file of %d MiB", at, grown>>20, size>>20)
+		} else {
+			t.Logf("%s: %d MiB before, %d MiB more after", at, before[at]>>20, grown>>20)
+		}
+	}
+}
