@@ -39,6 +39,8 @@ func schemaOf(t reflect.Type) map[string]any {
 		return map[string]any{"type": "string", "pattern": "^([0-9.]+(ns|us|µs|ms|s|m|h))+$"}
 	case t.Kind() == reflect.Struct && t != reflect.TypeFor[yaml.Node]() && !anyForm(t):
 		return structSchema(t)
+	case t == reflect.TypeFor[profile.Pointers]():
+		return schemaOf(reflect.TypeFor[[]string]())
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()):
 		return map[string]any{} // several forms
 	case t.Kind() == reflect.Map:

@@ -49,44 +49,6 @@ func readable(v Verb, a request.Answer) bool {
 	return !bytes.HasPrefix(bytes.TrimSpace(a.Body), []byte("<"))
 }
 
-// wrapped is a record, and the JSON text around it, which may show its id or version.
-type wrapped struct{ record, around []byte }
-
-// unwrap is the record in an answer: what the envelope points to or, as some APIs do it after a write, the whole body.
-func (c *Collection) unwrap(body []byte) (wrapped, bool) {
-	if !valid(body) {
-		return wrapped{}, false
-	}
-	for _, p := range []pointer{c.envelope.answer, nil} {
-		if record, ok := lookup(body, p); ok && isObject(record) {
-			return wrapped{record, body}, true
-		}
-	}
-	return wrapped{}, false
-}
-
-// element is the record within an element of a list.
-func (c *Collection) element(element []byte) (wrapped, bool) {
-	if c.envelope.item != nil {
-		record, ok := lookup(element, c.envelope.item)
-		return wrapped{record, element}, ok && isObject(record)
-	}
-	if c.envelope.answer != nil {
-		if record, ok := lookup(element, c.envelope.answer); ok && isObject(record) {
-			return wrapped{record, element}, true
-		}
-	}
-	return wrapped{element, element}, isObject(element)
-}
-
-// idOf is the id of a record as text, "" when neither it nor what is around it shows one.
-func (c *Collection) idOf(w wrapped) string {
-	if id := c.idIn(w.record); id != "" {
-		return id
-	}
-	return c.idIn(w.around)
-}
-
 // Created tells the id of the record that a create made: from the body, the Location or a header, as the profile says, or from
 // Location where the body has none. The error has Kind Doubtful: the answer is a success without a usable id, and always where new
 // records are to be searched for.
@@ -101,14 +63,14 @@ func (c *Collection) Created(a request.Answer) (Created, error) {
 	case "search":
 	default:
 		if valid(a.Body) {
-			local = c.createdID(made.record, a.Body)
+			local = c.createdID(made)
 		}
 		if local == "" {
 			local = c.located(a.Header.Get("Location"))
 		}
 	}
 	if !usable(local) {
-		return Created{}, &request.Error{Op: "profile.Created", Kind: request.Doubtful, Detail: "the answer to the create holds no usable id"}
+		return Created{}, &request.Error{Op: "profile.Created", Kind: request.Doubtful, Detail: "the answer to the create holds no usable id" + c.wanted()}
 	}
 	out := Created{Local: local}
 	if ok && c.holds(made, local) {
@@ -118,18 +80,30 @@ func (c *Collection) Created(a request.Answer) (Created, error) {
 }
 
 // createdID is the id in the answer to a create.
-func (c *Collection) createdID(record, body []byte) string {
-	for _, text := range [][]byte{record, body} {
-		if c.id.created == nil || len(text) == 0 {
-			continue
-		}
-		if raw, ok := lookup(text, c.id.created); ok {
-			if id := c.idText(raw); id != "" {
-				return id
-			}
+func (c *Collection) createdID(made wrapped) string {
+	if c.id.created != nil {
+		if id := c.idAt(made, []pointer{c.id.created}); id != "" {
+			return id
 		}
 	}
-	return c.idOf(wrapped{record, body})
+	return c.idOf(made)
+}
+
+// wanted says where the id of a new record is looked for.
+func (c *Collection) wanted() string {
+	switch c.id.from {
+	case "header":
+		return " in its header " + c.id.name
+	case "location":
+		return " in its Location"
+	case "search":
+		return ""
+	}
+	at := c.id.at
+	if c.id.created != nil {
+		at = append([]pointer{c.id.created}, at...)
+	}
+	return " at " + oneAfterAnother(at)
 }
 
 // Answered is the record in the answer to a read or to a write of one; ok=false when the answer does not hold the whole record
@@ -147,7 +121,7 @@ func (c *Collection) Answered(a request.Answer, local string) (record []byte, ok
 
 // holds reports whether a record is the one with the id, and more than that id.
 func (c *Collection) holds(w wrapped, local string) bool {
-	if c.id.at != nil {
+	if len(c.id.at) > 0 {
 		// A record that does not show its id is taken where ids come from elsewhere.
 		if id := c.idOf(w); id != local && (id != "" || c.id.from == "body") {
 			return false
@@ -160,18 +134,6 @@ func (c *Collection) holds(w wrapped, local string) bool {
 		return !more
 	})
 	return more
-}
-
-// idIn is the id in a record as text, "" when there is none.
-func (c *Collection) idIn(record []byte) string {
-	if c.id.at == nil || len(record) == 0 {
-		return ""
-	}
-	raw, ok := lookup(record, c.id.at)
-	if !ok {
-		return ""
-	}
-	return c.idText(raw)
 }
 
 // idText is the id that a JSON value shows, "" when it shows none: a text, or a whole number above 0.
@@ -375,17 +337,15 @@ func digits(s string) bool {
 // ETag is the version of the state that an answer shows, as Current has it: its tag, or the JSON text of the member that holds the
 // version, in the record or around it. "" where the API has none, or the answer shows none.
 func (c *Collection) ETag(a request.Answer, record []byte) string {
-	if c.version == nil {
+	if len(c.version) == 0 {
 		if !c.etag {
 			return ""
 		}
 		return a.Header.Get("Etag")
 	}
-	for _, text := range [][]byte{record, a.Body} {
-		if len(text) == 0 || !valid(text) {
-			continue
-		}
-		if raw, ok := lookup(text, c.version); ok && !isNull(raw) {
+	w, _ := c.unwrap(a.Body)
+	for _, text := range append([][]byte{record}, w.texts()...) {
+		if raw, ok := c.versionIn(text); ok {
 			return string(raw)
 		}
 	}

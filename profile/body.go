@@ -36,9 +36,9 @@ type payload struct {
 func (c *Collection) setBody(call *request.Call, in payload) error {
 	k := c.calls[in.verb]
 	version := c.versionOf(in.now)
-	_, outside := lookup(in.now.Record, c.version)
-	outside = c.version != nil && in.now.Record != nil && !outside // the answer had it beside the record
-	if in.verb == Create || c.version == nil {
+	_, inside := c.versionIn(in.now.Record)
+	outside := in.now.Record != nil && !inside // the answer had it beside the record
+	if in.verb == Create || len(c.version) == 0 || outside && c.besides() {
 		version = nil
 	}
 	if k.body == patched {
@@ -46,15 +46,15 @@ func (c *Collection) setBody(call *request.Call, in payload) error {
 		return nil
 	}
 	if version != nil && !outside {
-		if err := in.record.set(c.version, version); err != nil {
+		if err := in.record.set(c.version[0], version); err != nil {
 			return err
 		}
 	}
 	body := nest(c.envelope.call, request.Fields(in.record.members).AppendJSON(nil))
 	if version != nil && outside {
 		var err error
-		if body, err = splice(body, c.version, version); err != nil {
-			return noPlace(c.version)
+		if body, err = splice(body, c.versionPlace(true), version); err != nil {
+			return noPlace(c.version[0])
 		}
 	}
 	v := c.vars(in.local, in.now)
@@ -155,11 +155,7 @@ func (c *Collection) patch(in payload, version []byte, outside bool) []byte {
 		p.hidden = append(p.hidden, patchPath(slices.Concat(root, h)))
 	}
 	if version != nil {
-		at := c.version
-		if !outside {
-			at = slices.Concat(root, at)
-		}
-		p.add("test", patchPath(at), version)
+		p.add("test", patchPath(c.versionPlace(outside)), version)
 	}
 	places := c.places()
 	for _, m := range in.record.members {

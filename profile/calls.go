@@ -26,7 +26,7 @@ func (c *Collection) NeedsCurrent(v Verb) bool {
 	case v == Replace:
 		return true
 	case v == Update:
-		return k.body != merge || c.etag || c.external.marker != nil || c.version != nil || k.has("version")
+		return k.body != merge || c.etag || c.external.marker != nil || len(c.version) > 0 || k.has("version")
 	case v == Delete:
 		return c.etag || k.has("version")
 	}
@@ -251,7 +251,7 @@ func (c *Collection) made(k *call, v vars) request.Call {
 func (c *Collection) vars(local string, now Current) vars {
 	v := vars{"id": request.Quote(local), "parent": request.Quote(c.under)}
 	switch {
-	case c.version != nil:
+	case len(c.version) > 0:
 		v["version"] = c.versionOf(now)
 	case now.Version != "":
 		v["version"] = request.Quote(now.Version)
@@ -264,10 +264,8 @@ func (c *Collection) versionOf(now Current) []byte {
 	if now.Version != "" && valid([]byte(now.Version)) {
 		return []byte(now.Version)
 	}
-	if raw, ok := lookup(now.Record, c.version); ok && now.Record != nil {
-		return raw
-	}
-	return nil
+	raw, _ := c.versionIn(now.Record)
+	return raw
 }
 
 // Target is the path, and query, of the calls of a verb for a local id; "" when the API has no such call.

@@ -299,7 +299,7 @@ collections: {tickets: {path: /never, envelope: {answer: /named}, id: {at: /key}
 		t.Errorf("%+v", got)
 	}
 	tickets, other := f.collection("tickets", s.Collections["tickets"]), f.collection("other", s.Collections["other"])
-	if tickets.Path != "/t" || tickets.Envelope.Answer != "/named" || tickets.Envelope.Call != "/own" || tickets.ID.At != "/key" || tickets.Create.Status[0] != 200 {
+	if tickets.Path != "/t" || tickets.Envelope.Answer != "/named" || tickets.Envelope.Call != "/own" || tickets.ID.At[0] != "/key" || tickets.Create.Status[0] != 200 {
 		t.Errorf("%+v", tickets)
 	}
 	if other.Envelope.Answer != "/base" || other.ID != nil {

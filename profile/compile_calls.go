@@ -68,7 +68,7 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 		k.body = s.Body
 	}
 	changes := v == Update || v == Replace || v == Delete
-	if changes && (out.etag || out.version != nil) {
+	if changes && (out.etag || len(out.version) > 0) {
 		if k.stale = []int{409, 412}; of.ETag != nil && len(of.ETag.Stale) > 0 {
 			k.stale = of.ETag.Stale
 		}
@@ -204,7 +204,7 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 		c.problem("the call holds {parent}, and the collection says of none", "as in parent: tickets", string(v), "path")
 	case k.has("version") && (v == Create || v == Read):
 		c.problem("there is no version yet, and {version} means nothing in this call", "", string(v), "path")
-	case k.has("version") && out.version == nil:
+	case k.has("version") && len(out.version) == 0:
 		c.problem("the call holds {version}, and it is not said where that is", "as in etag: {field: /version}", string(v), "path")
 	case v == Create && of.Parent != "" && clients && of.ParentAt == nil && !k.path.path.has("parent"):
 		c.problem("the path of this call needs {parent}: nothing else tells to which record the new one belongs", `as in path: "/tickets/{parent}/comments"; or intercept: false when clients do not make this call`, "create", "path")

@@ -45,7 +45,7 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 				continue // marks are ours, although the API may list them as its own
 			}
 			hidden = append(hidden, p)
-			if !p.equal(out.id.at) {
+			if !slices.ContainsFunc(out.id.at, p.equal) {
 				out.kept = append(out.kept, p)
 			}
 			if l.key != "read_only" {
@@ -56,9 +56,7 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 			}
 		}
 	}
-	if out.id.at != nil {
-		hidden = append(hidden, out.id.at)
-	}
+	hidden = append(hidden, out.id.at...)
 	for _, name := range slices.Sorted(maps.Keys(out.named)) {
 		if f := out.named[name]; f.mute && f.write != nil && !f.hidden {
 			out.kept = append(out.kept, f.write)

@@ -29,7 +29,7 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 				c.problem(fmt.Sprintf("{%s} means nothing here", name), "names in braces are {id}, {parent} and {version}", "envelope", "with", at)
 			}
 		}
-		if slices.Contains(namesIn(x.value), "version") && out.version == nil {
+		if slices.Contains(namesIn(x.value), "version") && len(out.version) == 0 {
 			c.problem("it is not said where {version} is", "as in etag: {field: /version}", "envelope", "with", at)
 		}
 		if p.equal(out.envelope.call) || out.envelope.call.under(p) {
@@ -39,12 +39,24 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 	}
 }
 
+// pointers compiles a list of places.
+func (c *compiler) pointers(list Pointers, path ...string) (out []pointer) {
+	for _, s := range list {
+		if p := c.pointer(s, path...); p != nil {
+			out = append(out, p)
+		} else if s == "" {
+			c.problem("a pointer is empty", "a pointer is written as in /id or /status/name", path...)
+		}
+	}
+	return out
+}
+
 func (c *compiler) etag(out *Collection, s CollectionSpec) {
 	if s.ETag == nil {
 		return
 	}
 	out.etag = s.ETag.On
-	out.version = c.pointer(s.ETag.Field, "etag", "field")
+	out.version = c.pointers(s.ETag.Field, "etag", "field")
 }
 
 // deleted compiles how a record looks that the API shows although it is deleted.
@@ -170,11 +182,11 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 }
 
 func (c *compiler) id(out *Collection, s CollectionSpec) {
-	id := IDSpec{From: "body", At: "/id"}
+	id := IDSpec{From: "body", At: Pointers{"/id"}}
 	if s.ID != nil {
 		id = *s.ID
 	}
-	out.id = idRule{from: id.From, name: id.Name, at: c.pointer(id.At, "id", "at"), created: c.pointer(id.Created, "id", "created")}
+	out.id = idRule{from: id.From, name: id.Name, at: c.pointers(id.At, "id", "at"), created: c.pointer(id.Created, "id", "created")}
 	switch {
 	case id.From == "":
 		out.id.from = "body"
@@ -188,7 +200,7 @@ func (c *compiler) id(out *Collection, s CollectionSpec) {
 	if id.Created != "" && out.id.from != "body" {
 		c.problem("the id of a new record is taken from elsewhere", "id.created belongs to from: body", "id", "created")
 	}
-	if (out.id.from == "body" || out.id.from == "search") && id.At == "" {
+	if (out.id.from == "body" || out.id.from == "search") && len(id.At) == 0 {
 		c.problem("it is not said where in the body the id is", "as in id: {from: body, at: /id}", "id", "at")
 	}
 	if id.Match != "" {

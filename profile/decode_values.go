@@ -95,6 +95,22 @@ func (s *Statuses) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
+// UnmarshalYAML takes a text or a list of texts.
+func (p *Pointers) UnmarshalYAML(n *yaml.Node) error {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	*p = make(Pointers, 0, len(list))
+	for _, e := range list {
+		if e.Kind != yaml.ScalarNode {
+			return wrongAt(e, "as in at: /id, or at: [/_id, /id]", "a pointer is a text, not %s", kindOf(e))
+		}
+		*p = append(*p, e.Value)
+	}
+	return nil
+}
+
 // UnmarshalYAML takes a scalar.
 func (l *Literal) UnmarshalYAML(n *yaml.Node) (err error) {
 	*l, err = literal(n)

@@ -215,7 +215,7 @@ func (c *Collection) counts(element []byte) bool {
 		return true // an id alone
 	}
 	l := &c.lister
-	return (l.only.at == nil || l.only.holds(w.record, w.around)) && (l.skip.at == nil || !l.skip.holds(w.record, w.around))
+	return (l.only.at == nil || l.only.holds(w.texts()...)) && (l.skip.at == nil || !l.skip.holds(w.texts()...))
 }
 
 // listed is one element of a list.
@@ -235,7 +235,7 @@ func (c *Collection) listed(element []byte) (Listed, error) {
 	if !usable(l.Local) {
 		return l, errors.New("an element shows no usable id where id.at says")
 	}
-	for _, text := range [][]byte{w.record, w.around} {
+	for _, text := range w.texts() {
 		if raw, ok := lookup(text, c.lister.changed); ok && c.lister.changed != nil && l.Changed.IsZero() {
 			l.Changed = c.lister.clock.read(raw)
 		}

@@ -82,7 +82,7 @@ type Collection struct {
 
 	stamp    struct{ owner, version, request, state pointer }
 	etag     bool
-	version  pointer // the member that holds the API's own version; nil when there is none
+	version  []pointer // the members that hold the API's own version: the first is written; nil when there is none
 	deleted  oneOf
 	readBack bool
 	watch    Watch
@@ -208,7 +208,7 @@ type extra struct {
 // idRule says where the id of a new record is.
 type idRule struct {
 	from    string
-	at      pointer
+	at      []pointer
 	created pointer // in the answer to a create; nil where that has it at at
 	name    string
 	match   *regexp.Regexp
@@ -222,7 +222,7 @@ func (c *Collection) marks() []pointer {
 	if c.external.marker == nil {
 		out = c.externals()
 	}
-	for _, p := range []pointer{c.version, c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
+	for _, p := range append([]pointer{c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state}, c.version...) {
 		if p != nil {
 			out = append(out, p)
 		}

@@ -194,16 +194,19 @@ type CallSpec struct {
 	Skip *DeletedSpec `yaml:"skip"`
 }
 
-// IDSpec says where the id of a created record is: From body (At a pointer), location, header (Name), or search (by its external
-// id); Match is a regular expression whose first group is the id, Pattern one that ids match as a whole. Created is where the answer
+// Pointers are places, of which the first that is there counts. In YAML also one string.
+type Pointers []string
+
+// IDSpec says where the id of a created record is: From body (At pointers into the record or, where that does not show it, into what
+// is around it), location, header (Name), or search (by its external id); Match is a regular expression whose first group is the id, Pattern one that ids match as a whole. Created is where the answer
 // to a create has it when not At, where records do.
 type IDSpec struct {
-	From    string `yaml:"from"`
-	At      string `yaml:"at"`
-	Created string `yaml:"created"`
-	Match   string `yaml:"match"`
-	Name    string `yaml:"name"`
-	Pattern string `yaml:"pattern"`
+	From    string   `yaml:"from"`
+	At      Pointers `yaml:"at"`
+	Created string   `yaml:"created"`
+	Match   string   `yaml:"match"`
+	Name    string   `yaml:"name"`
+	Pattern string   `yaml:"pattern"`
 }
 
 // EnvelopeSpec are pointers to the record in calls, to the record in answers, to the records in the answer of a list, and to the
@@ -257,11 +260,11 @@ type Place struct {
 	Write string `yaml:"write"`
 }
 
-// ETagSpec is optimistic concurrency: by the ETag header (On) or by a field of the record. Stale are the statuses of a refusal for
+// ETagSpec is optimistic concurrency: by the ETag header (On) or by a field of the record or beside it, of which the first is written. Stale are the statuses of a refusal for
 // its sake (default 409, 412). In YAML true, false or {field: …}.
 type ETagSpec struct {
 	On    bool     `yaml:"-"`
-	Field string   `yaml:"field"`
+	Field Pointers `yaml:"field"`
 	Stale Statuses `yaml:"stale"`
 }
 

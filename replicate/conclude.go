@@ -164,7 +164,11 @@ func (g *Engine) read(ctx context.Context, c *profile.Collection, local string) 
 			return nil, "", notProven(local)
 		}
 	}
-	return nil, "", &request.Error{Op: "replicate.read", Kind: kind, Detail: "reading " + local + " answered " + http.StatusText(ans.Status)}
+	detail := "reading " + local + " answered " + http.StatusText(ans.Status)
+	if !ok && c.Judge(profile.Read, ans) == profile.Accepted {
+		detail += ": " + c.Unshown(ans, local)
+	}
+	return nil, "", &request.Error{Op: "replicate.read", Kind: kind, Detail: detail}
 }
 
 // refuse clears the intent of a write that certainly did not happen and passes on the upstream's answer, or cause.
