@@ -48,6 +48,16 @@ func comments() map[string]Comments {
 			},
 			ID: "documentId", Text: "text", Items: "data", Method: http.MethodPut, Made: 201, Changed: 200, Removed: 204,
 		},
+		"directus": {
+			List: "/items/remarks?filter[ticket][_eq]=%[1]s&sort=id", Make: "/items/remarks", Item: "/items/remarks/%[2]s",
+			Body: func(text, parent, id string) any {
+				if id != "" {
+					return map[string]any{"text": text}
+				}
+				return map[string]any{"text": text, "ticket": parent}
+			},
+			ID: "id", Text: "text", Items: "data", Method: http.MethodPatch, Made: 200, Changed: 200, Removed: 204,
+		},
 		"jsonapi": {
 			List: "/rest/comments?filter[ticket]=%[1]s", Make: "/rest/comments", Item: "/rest/comments/%[2]s",
 			Body: func(text, parent, id string) any {

@@ -46,7 +46,7 @@ func TestComments(t *testing.T) {
 // The same between servers of two kinds, each with its own manner of having comments.
 func TestMixedComments(t *testing.T) {
 	field(t)
-	for _, kinds := range [][2]string{{"cap", "strapi"}, {"gitea", "jsonapi"}} {
+	for _, kinds := range [][2]string{{"cap", "strapi"}, {"gitea", "jsonapi"}, {"directus", "cap"}} {
 		t.Run(kinds[0]+" and "+kinds[1], func(t *testing.T) {
 			w := network(t, map[string]*API{"oslo": starts()[kinds[0]](t), "rome": starts()[kinds[1]](t)}, everywhere)
 			talk(w, comments()[kinds[0]], comments()[kinds[1]])

@@ -65,6 +65,12 @@ func dialects() map[string]Dialect {
 			Time:   func(t time.Time) any { return t.UTC().Format("2006-01-02T15:04:05.000Z") },
 			Made:   201, Changed: 200, Removed: 204,
 		},
+		"directus": {
+			Path: "/items/tickets", Item: "/items/tickets/%s", Method: http.MethodPatch,
+			Names:  map[string]string{"subject": "title", "description": "details", "status": "state", "priority": "severity", "due": "due_by"},
+			Status: map[string]any{"open": "fresh", "in progress": "busy", "closed": "done"},
+			Time:   func(t time.Time) any { return t.UTC().Format("2006-01-02T15:04:05") }, Made: 200, Changed: 200, Removed: 204,
+		},
 		"jsonapi": {
 			Path: "/rest/tickets", Item: "/rest/tickets/%s", Method: http.MethodPatch, Wrap: "data", Inner: "attributes", Type: "tickets",
 			Media:  "application/vnd.api+json",

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 // starts are the servers by name.
 func starts() map[string]func(testing.TB) *API {
 	return map[string]func(testing.TB) *API{"cap": NewCAP, "pouchdb": NewPouchDB, "gitea": NewGitea, "strapi": NewStrapi,
-		"jsonapi": NewJSONAPI}
+		"jsonapi": NewJSONAPI, "directus": NewDirectus}
 }
 
 // Each server starts twice at once, empty.
