@@ -198,10 +198,13 @@ func (w *addresses) own(s Site) {
 
 // protected wants a key where anybody else could reach the gateways.
 func (w *addresses) protected(n *Network, s Site) {
-	if n.Security.PeerKey != "" {
+	node := child(w.at, string(s.Name))
+	if mutual := n.Security.TLS != (TLS{}); s.Peer.URL.Host != "" && mutual != (s.Peer.URL.Scheme == "https") && (mutual || n.Security.PeerKey == "") {
+		w.p.fault(child(node, "peer", "url"), fmt.Sprintf("%s.peer.url: with security.tls peers are reached by https, without it by http", s.Name), "https://HOST:PORT")
+	}
+	if n.Security.PeerKey != "" || n.Security.TLS != (TLS{}) {
 		return
 	}
-	node := child(w.at, string(s.Name))
 	const hint = `security: {peer_key: "${MERIDIAN_PEER_KEY}"}`
 	if s.Peer.Listen != "" && !loopback(s.Peer.Listen) {
 		w.p.fault(child(node, "peer", "listen"), fmt.Sprintf("%s.peer.listen: without a key only loopback addresses are accepted", s.Name), hint)

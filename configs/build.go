@@ -26,9 +26,7 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	case !siteName.MatchString(s.Network):
 		p.fault(child(root, "network"), fmt.Sprintf("network: %q is not a name", clip(s.Network)), "lower-case letters, digits and hyphens, as in furniture")
 	}
-	if s.Security.TLS != (tlsSpec{}) {
-		p.fault(child(root, "security", "tls"), "security.tls is not supported by this version", "use security.peer_key")
-	}
+	n.Security.TLS = p.peerTLS(child(root, "security", "tls"), s.Security.TLS)
 	if k := s.Security.PeerKey; k != "" && len(k) < 32 {
 		p.warn(child(root, "security", "peer_key"), "security.peer_key is shorter than 32 characters and could be guessed", "openssl rand -hex 32")
 	}

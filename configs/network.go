@@ -6,6 +6,7 @@ package configs
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -63,6 +64,20 @@ func (s Secret) Reveal() string { return string(s) }
 // Security is how gateways know each other.
 type Security struct {
 	PeerKey Secret
+	// TLS is that of the peers among each other; its zero value is none.
+	TLS TLS
+}
+
+// TLS are files in PEM: a certificate and its key and, for peers, the authorities that they trust. Paths are relative to the working
+// directory. In those for peers {site} stands for the name of the site.
+type TLS struct {
+	CA, Cert, Key string
+}
+
+// Of are the files of one site.
+func (t TLS) Of(site request.Site) TLS {
+	name := strings.NewReplacer("{site}", string(site))
+	return TLS{name.Replace(t.CA), name.Replace(t.Cert), name.Replace(t.Key)}
 }
 
 // Limits bound what clients may send.
@@ -84,8 +99,10 @@ type Site struct {
 	Upstream    *url.URL
 	Credentials upstream.Credentials
 	Listen      string
-	Peer        Peer
-	Admin       Admin
+	// TLS is that of the listener for clients; its zero value is none.
+	TLS   TLS
+	Peer  Peer
+	Admin Admin
 	// Store is file:PATH, or the URL of a Redis; it may hold a password.
 	Store    string
 	Timezone *time.Location

@@ -74,7 +74,7 @@ func anyForm(t reflect.Type) bool {
 func mapping(t reflect.Type) bool {
 	return slices.Contains([]reflect.Type{reflect.TypeFor[profile.Spec](), reflect.TypeFor[profile.CollectionSpec](), reflect.TypeFor[profile.LoginSpec](),
 		reflect.TypeFor[profile.TokenSpec](), reflect.TypeFor[profile.AliveSpec](), reflect.TypeFor[profile.WatchSpec](),
-		reflect.TypeFor[profile.ContentSpec](), reflect.TypeFor[profile.DeletedSpec]()}, t)
+		reflect.TypeFor[profile.ContentSpec](), reflect.TypeFor[profile.Condition]()}, t)
 }
 
 // structSchema lists the keys. A type that decodes itself may have a short form besides the mapping.

@@ -75,8 +75,9 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	if path := out.Peer.URL.Path; path != "" && path != "/" {
 		p.fault(child(node, "peer", "url"), name+".peer.url: a path makes no sense here", "http://HOST:PORT")
 	}
-	if spec.TLS != (siteTLSSpec{}) {
-		p.fault(child(node, "tls"), name+".tls, TLS for clients, is not supported by this version", "put a TLS proxy before the gateway")
+	out.TLS = TLS{Cert: spec.TLS.Cert, Key: spec.TLS.Key}
+	if (spec.TLS.Cert == "") != (spec.TLS.Key == "") {
+		p.fault(child(node, "tls"), name+".tls needs a certificate and its key", "tls: {cert: chicago.pem, key: chicago.key}")
 	}
 	if spec.Admin.Token == "" && spec.Admin.Listen != "" && !loopback(spec.Admin.Listen) {
 		p.fault(child(node, "admin", "listen"), name+".admin: an address that is not loopback needs a token", `admin: {listen: …, token: "${ADMIN_TOKEN}"}`)

@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"peer":                  {"request"},
 	"upstream":              {"request", "profile"},
 	"spool":                 {"request"},
+	"certs":                 {},
 	// L3
 	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool"},
 	"gateway":   {"request", "profile", "routing", "store", "peer", "spool"},

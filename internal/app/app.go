@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -66,6 +67,7 @@ type App struct {
 	store     store.Store
 	upstream  *upstream.Client
 	files     *spool.Spool
+	certs     certificates
 	peers     *peer.Client
 	engine    *replicate.Engine
 	metrics   *gateway.Metrics
@@ -194,7 +196,11 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 	}
 	a.reach.Client = a.upstream
 	var err error
+	if err = a.openCerts(n, site); err != nil {
+		return err
+	}
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
+		TLS: a.certs.calls, MutualTLS: a.certs.calls != nil,
 		Key: []byte(n.Security.PeerKey.Reveal()), DialContext: a.options.DialPeer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
@@ -230,9 +236,9 @@ func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
 		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
 	}}
-	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, Key: []byte(n.Security.PeerKey.Reveal()), ConfigHash: a.configHash,
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: []byte(n.Security.PeerKey.Reveal()), ConfigHash: a.configHash,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
-	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h)
+	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h, a.certs.peers)
 	a.addresses.Peer = addr
 	return err
 }
@@ -255,7 +261,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
 		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
 		BodyTimeout: n.Limits.BodyTimeout, Files: a.files})
-	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h)
+	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h, a.certs.clients)
 	a.addresses.Client = addr
 	return err
 }
@@ -263,16 +269,19 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine,
 		Metrics: a.metrics, Token: site.Admin.Token.Reveal(), Log: a.log})
-	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h)
+	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr
 	return err
 }
 
 // serve listens and serves until the app stops; then it lets calls finish for a while, and cuts what is left.
-func (a *App) serve(name, addr string, h http.Handler) (string, error) {
+func (a *App) serve(name, addr string, h http.Handler, secure *tls.Config) (string, error) {
 	l, err := a.options.Listen("tcp", addr)
 	if err != nil {
 		return "", err
+	}
+	if secure != nil {
+		l = tls.NewListener(l, secure)
 	}
 	n := a.network.Load()
 	srv := gateway.Server(gateway.ServerOptions{Handler: h, HeaderTimeout: n.Limits.HeaderTimeout, MaxHeader: int(n.Limits.Header), Log: a.log})

@@ -104,7 +104,7 @@ func (a *App) routesTo(site request.Site) []string {
 
 // problems are what a person should know of this site itself.
 func (a *App) problems() []string {
-	out := append(slices.Clone(a.store.Warnings()), a.upstream.Problems()...)
+	out := slices.Concat(a.store.Warnings(), a.upstream.Problems(), a.certProblems())
 	if err := a.refused.Load(); err != nil {
 		out = append(out, "the network file on disk was not taken: "+(*err).Error())
 	}
