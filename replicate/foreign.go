@@ -148,7 +148,8 @@ func same(a, b []byte) bool {
 // to be compared now: the site has no linked record, or a write of it is under way, or may still land.
 func (g *Engine) inspect(ctx context.Context, rec store.Record, c *profile.Collection) (d difference, ok bool, err error) {
 	e := rec.Entry
-	if e.Local == "" || e.Role != request.Owner && e.Role != request.Copy || e.Intent != nil || len(e.Suspect) > 0 || !e.Terms.Linked() {
+	if e.Local == "" || e.Role != request.Owner && e.Role != request.Copy || e.Version.IsZero() || e.Intent != nil || len(e.Suspect) > 0 ||
+		!e.Terms.Linked() {
 		return d, false, nil
 	}
 	record, etag, err := g.read(ctx, c, e.Local)

@@ -271,3 +271,82 @@ func TestSeedNamesAreOne(t *testing.T) {
 		}
 	})
 }
+
+// Another gateway of the site goes on with a seeding when the one that worked on it is silent.
+func TestSeedIsTakenOver(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		t := c.t
+		for i := range 100 {
+			c.put("sf", map[string]any{"n": i})
+		}
+		if _, err := c.at("sf").Seed(t.Context(), request.SeedOrder{Rate: 5}); err != nil {
+			t.Fatal(err)
+		}
+		first := c.at("sf")
+		o := first.Options
+		o.Replica, o.Boot, o.Ledger, o.Queue, o.Notes = "sf-b", "b", c.stores["sf"], c.stores["sf"], c.stores["sf"]
+		second := New(o)
+		second.Start(t.Context())
+		defer func() { _ = second.Stop(t.Context()) }()
+		time.Sleep(10 * time.Second)
+		if st, err := second.Seeding(t.Context()); err != nil || st.State != request.JobRunning || replicaOf(st.Replica) != "sf" {
+			t.Fatalf("%+v %v", st, err)
+		}
+		if _, err := second.Seed(t.Context(), request.SeedOrder{}); request.KindOf(err) != request.Conflict {
+			t.Errorf("two seedings: %v", err)
+		}
+		c.guards["sf"].kill()
+		for range 200 {
+			st, err := second.Seeding(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st.State == request.JobDone {
+				if p := st.Parts[0]; replicaOf(st.Replica) != "sf-b" || p.Linked+p.Seeded < 100 || p.Failed != 0 {
+					t.Errorf("%+v", st)
+				}
+				recs, err := c.stores["sf"].Entries(t.Context(), "", 1000)
+				if err != nil || len(recs) != 100 {
+					t.Errorf("%d requests, %v", len(recs), err)
+				}
+				return
+			}
+			time.Sleep(time.Second)
+		}
+		t.Error("nobody went on with it")
+	})
+}
+
+func TestSeedCancel(t *testing.T) {
+	inBubble(t, true, func(c *cluster) {
+		t := c.t
+		for i := range 100 {
+			c.put("sf", map[string]any{"n": i})
+		}
+		g := c.at("sf")
+		if _, err := g.Seed(t.Context(), request.SeedOrder{Rate: 5, Since: time.Now()}); request.KindOf(err) != request.Invalid {
+			t.Errorf("a list without times: %v", err)
+		}
+		if _, err := g.Seed(t.Context(), request.SeedOrder{Collection: "articles"}); request.KindOf(err) != request.Invalid {
+			t.Errorf("no such collection: %v", err)
+		}
+		one, err := g.Seed(t.Context(), request.SeedOrder{Rate: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		if st, err := g.Seeding(t.Context()); err != nil || st.Busy < 3*time.Second || st.Busy > 6*time.Second {
+			t.Errorf("%+v %v", st, err)
+		}
+		if st, err := g.CancelSeed(t.Context()); err != nil || st.State != request.JobCancelled || st.ID != one.ID {
+			t.Fatalf("%+v %v", st, err)
+		}
+		two, err := g.Seed(t.Context(), request.SeedOrder{})
+		if err != nil || two.ID == one.ID {
+			t.Fatalf("%+v %v", two, err)
+		}
+		if st := c.seedEnd("sf"); st.ID != two.ID || st.State != request.JobDone || st.Parts[0].Linked+st.Parts[0].Seeded != 100 || st.Parts[0].Seeded > 80 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -51,7 +51,11 @@ func (g *Engine) Seed(ctx context.Context, o request.SeedOrder) (request.Seeding
 		if o.Collection != "" && name != o.Collection || g.Profile.Collections[name].Parent() != "" {
 			continue
 		}
-		if canList(g.Profile.Collections[name]) {
+		can, since := g.Profile.Collections[name].CanList()
+		if can && !since && !o.Since.IsZero() {
+			return bad(request.Invalid, "the list of "+name+" cannot be asked for what changed since a time; seed all of it, what is a request already is passed over")
+		}
+		if can {
 			s.Parts = append(s.Parts, request.SeedPart{Collection: name})
 		}
 	}
@@ -117,15 +121,18 @@ type seeder struct {
 	pace pace
 	stop context.CancelFunc
 
-	mu    sync.Mutex
-	s     request.Seeding
-	saved time.Time
+	mu           sync.Mutex
+	s            request.Seeding
+	saved, began time.Time // the last writing of the progress, this pass
 }
 
 func (w *seeder) state() request.Seeding {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := w.s
+	if out.State == request.JobRunning && !w.began.IsZero() {
+		out.Busy = w.g.now().Sub(w.began)
+	}
 	out.Parts, out.Notes = slices.Clone(out.Parts), slices.Clone(out.Notes)
 	for i := range out.Parts {
 		out.Parts[i].Routes = maps.Clone(out.Parts[i].Routes)
@@ -140,6 +147,7 @@ func (g *Engine) seedLoop(ctx context.Context) {
 		_, err := g.recall(ctx, seedNote, &s)
 		if err == nil && s.State == request.JobRunning && (replicaOf(s.Replica) == g.Replica || g.now().Sub(s.Updated) > seedSilence) {
 			g.runSeed(ctx, s)
+			g.nap(ctx, seedSave) // when its end could not be written, it is begun again
 			continue
 		}
 		select {
@@ -160,11 +168,8 @@ func (g *Engine) runSeed(ctx context.Context, s request.Seeding) {
 	defer g.tasks.setSeeding(nil)
 	idle := 0 // passes that broke off without any progress
 	for tries := 0; ; tries++ {
-		began, before := g.now(), w.progress()
+		before := w.progress()
 		err := w.pass(ctx)
-		w.mu.Lock()
-		w.s.Busy += g.now().Sub(began)
-		w.mu.Unlock()
 		if ctx.Err() != nil || errors.Is(err, errTaken) {
 			w.leave(ctx)
 			return
@@ -263,7 +268,7 @@ func (w *seeder) save(ctx context.Context, must bool) error {
 func (w *seeder) pass(ctx context.Context) error {
 	w.mu.Lock()
 	w.s.Pass++
-	w.s.Notes = nil
+	w.s.Notes, w.s.Busy, w.began = nil, 0, w.g.now()
 	w.mu.Unlock()
 	for i := range w.s.Parts {
 		if w.part(i, func(p *request.SeedPart) {
@@ -310,6 +315,9 @@ func (w *seeder) collection(ctx context.Context, i int) error {
 			if ctx.Err() != nil {
 				break
 			}
+			if !l.Changed.IsZero() && l.Changed.Before(w.s.Since) {
+				continue // lists may show more than they are asked for
+			}
 			slots <- struct{}{}
 			running.Go(func() {
 				defer func() { <-slots }()
@@ -340,6 +348,13 @@ func (w *seeder) one(ctx context.Context, c *profile.Collection, i int, l profil
 		}
 		f = w.g.enter(ctx, c, l)
 	}
+	w.count(ctx, c, i, l, f)
+	if errors.Is(w.save(ctx, false), errTaken) {
+		w.stop()
+	}
+}
+
+func (w *seeder) count(ctx context.Context, c *profile.Collection, i int, l profile.Listed, f fate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := &w.s.Parts[i]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -26,6 +27,8 @@ const (
 	// verifyKept are the differences that are kept to be shown; all are counted.
 	verifyKept = 10_000
 	auditPoll  = 500 * time.Millisecond
+	// auditsLost is how often an audit that a holder has forgotten is begun again.
+	auditsLost = 3
 	// mendWait is how long a repair by delivery is waited for.
 	mendWait = 20 * time.Second
 )
@@ -372,18 +375,19 @@ func (v *verifier) mended(ctx context.Context, x compared, site request.Site, no
 // audited has a holder compare its records with its ledger.
 func (v *verifier) audited(ctx context.Context, c *profile.Collection, site request.Site, ours map[request.ID]pair, only map[request.ID]bool) error {
 	ask := request.AuditAsk{Session: v.out.ID + "/" + c.Name(), Collection: c.Name(), Repair: v.out.Repair}
-	if len(ask.Session) > 64 {
-		ask.Session = ask.Session[:64]
-	}
-	if only != nil {
-		for id := range ours {
-			ask.Requests = append(ask.Requests, id)
-		}
-		slices.Sort(ask.Requests)
-	}
+	ask.Session = ask.Session[:min(len(ask.Session), 60)]
+	ask.Requests = idsOf(ours, only)
+	session, lost := ask.Session, 0
+	told := make(map[string]bool)
 	read, moving := 0, 0
 	for {
 		a, err := v.g.Peers.Audit(ctx, site, ask)
+		if request.KindOf(err) == request.NotFound && err != nil && lost < auditsLost {
+			// Its gateway was restarted, or another one of the site was asked: begin again, and tell nothing twice.
+			lost++
+			ask.Session, ask.From, ask.Requests = session+"/"+strconv.Itoa(lost), 0, idsOf(ours, only)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -393,7 +397,10 @@ func (v *verifier) audited(ctx context.Context, c *profile.Collection, site requ
 		read, moving = a.Read, a.Moving
 		for _, f := range a.Findings {
 			for _, d := range v.holderDifferences(ctx, c, site, f) {
-				v.differ(d)
+				if key := string(d.Request) + "/" + d.Field; !told[key] {
+					told[key] = true
+					v.differ(d)
+				}
 			}
 		}
 		if ask.From += len(a.Findings); ask.From > 0 { // else a gateway that was restarted begins anew
@@ -415,6 +422,14 @@ func (v *verifier) audited(ctx context.Context, c *profile.Collection, site requ
 			return ctx.Err()
 		}
 	}
+}
+
+// idsOf are the requests that a holder is asked about one by one; nil is all of them.
+func idsOf(ours map[request.ID]pair, only map[request.ID]bool) []request.ID {
+	if only == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(ours))
 }
 
 // holderDifferences are what a finding at a holder comes to.

@@ -38,7 +38,7 @@ type Seeding struct {
 	Finished time.Time  `json:"finished,omitzero"`
 	// Pass counts how often the lists were walked through: what failed is tried again, and a gateway that was restarted begins anew.
 	Pass int `json:"pass"`
-	// Busy is how long the passes took so far.
+	// Busy is how long the pass has taken so far.
 	Busy time.Duration `json:"busy"`
 	// Replica is the gateway that works on it, Error why it waits or gave up.
 	Replica string `json:"replica,omitempty"`
