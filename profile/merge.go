@@ -151,10 +151,24 @@ func lay(preset, user reflect.Value) {
 				joined.SetMapIndex(k, v)
 			}
 		}
+		for k, v := range user.Seq2() {
+			if f, isField := v.Interface().(FieldSpec); isField && !f.placed() && preset.MapIndex(k).IsValid() {
+				made := reflect.New(v.Type()).Elem()
+				made.Set(v)
+				lay(preset.MapIndex(k), made)
+				joined.SetMapIndex(k, made)
+			}
+		}
 		user.Set(joined)
 	default:
 		layWhole(preset, user)
 	}
+}
+
+// placed reports whether a field says where it is, so that what a preset says of a field of that name is of no use to it. One that does
+// not, as in status: {values: {open: 2}}, says something more of the preset's.
+func (f FieldSpec) placed() bool {
+	return f.At != "" || f.Read != "" || f.Write != "" || len(f.Const) > 0
 }
 
 func layWhole(preset, user reflect.Value) {

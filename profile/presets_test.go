@@ -52,6 +52,20 @@ func TestPresets(t *testing.T) {
 	}
 }
 
+// A user who says of a well-known field no more than its values keeps the place that the preset gives it; one who gives it a place has
+// it all to himself.
+func TestFieldsOverPresets(t *testing.T) {
+	p := profileOf(t, "preset: servicenow\ncollections: {tickets: {fields: {status: {values: {open: \"1\"}, strict: true}, priority: /urgency, place: {max_length: 5}}}}")
+	c := p.Collections["tickets"]
+	call, err := c.CreateCall(fieldsOf(t, `{"subject":"x","status":"open","priority":"2","place":"here"}`), Marks{})
+	if got := line(call); err != nil || got != `POST /api/now/table/incident application/json {"short_description":"x","state":"1","urgency":"2","place":"here"}` {
+		t.Error(got, err)
+	}
+	if _, err := c.CreateCall(fieldsOf(t, `{"subject":"x","status":"odd"}`), Marks{}); err == nil {
+		t.Error("a value that is not listed was written")
+	}
+}
+
 // A profile whose encoding and media type contradict each other is none; one of them is enough.
 func TestEncodings(t *testing.T) {
 	for text, want := range map[string]string{
