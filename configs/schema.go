@@ -41,6 +41,9 @@ func schemaOf(t reflect.Type) map[string]any {
 		return structSchema(t)
 	case t == reflect.TypeFor[profile.Pointers]():
 		return schemaOf(reflect.TypeFor[[]string]())
+	case t == reflect.TypeFor[profile.Conditions]():
+		one := schemaOf(t.Elem())
+		return map[string]any{"anyOf": []any{one, map[string]any{"type": "array", "items": one}}}
 	case reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()):
 		return map[string]any{} // several forms
 	case t.Kind() == reflect.Map:

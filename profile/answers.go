@@ -217,10 +217,10 @@ func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
 	case slices.Contains(c.find.status, a.Status):
 		a.Status = 200
 	}
-	hits, err := c.hits(a, request.Error{Op: "profile.Found", Request: id}, "external id", func(record []byte) bool {
-		was, ok := lookup(record, c.external.read)
+	hits, err := c.hits(a, request.Error{Op: "profile.Found", Request: id}, sought{by: "external id", call: c.find, is: func(w wrapped) bool {
+		was, ok := lookup(w.record, c.external.read)
 		return ok && c.carries(was, id)
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}
@@ -228,9 +228,18 @@ func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
 	return hits, nil
 }
 
-// hits are the records in the answer to a search that are what was searched for, in its order; by says what that was. The error,
-// begun in as, has Kind Doubtful.
-func (c *Collection) hits(a request.Answer, as request.Error, by string, is func(record []byte) bool) ([]Created, error) {
+// sought is what a search is for: by says it in words, is tells whether a record is one, and call is the search, nil when that cut
+// nothing.
+type sought struct {
+	by   string
+	call *call
+	is   func(w wrapped) bool
+}
+
+// hits are the records in the answer to a search that are what was searched for, in its order. The error, begun in as, has Kind
+// Doubtful.
+func (c *Collection) hits(a request.Answer, as request.Error, what sought) ([]Created, error) {
+	by := what.by
 	doubt := func(detail string) error {
 		as.Kind, as.Detail = request.Doubtful, detail
 		return &as
@@ -247,11 +256,14 @@ func (c *Collection) hits(a request.Answer, as request.Error, by string, is func
 	others := 0
 	members(list, func(m member) bool {
 		w, ok := c.element(list[m.from:m.until])
-		if !ok || !is(w.record) {
+		if !ok || !what.is(w) {
 			others++
 			return true
 		}
 		local := c.idOf(w)
+		if c.alien(local) {
+			return true // a record of another kind
+		}
 		if !usable(local) {
 			broken = doubt("a record that the search by " + by + " found shows no usable id of its own")
 			return false
@@ -262,7 +274,7 @@ func (c *Collection) hits(a request.Answer, as request.Error, by string, is func
 	if broken != nil {
 		return nil, broken
 	}
-	if len(hits) == 0 && others > 0 && c.paged(a, others) {
+	if len(hits) == 0 && others > 0 && (goesOn(a) || counted(a) > others && what.cuts(others)) {
 		return nil, doubt("the API does not filter by " + by + " and gave only a part of its records")
 	}
 	return hits, nil
@@ -287,30 +299,14 @@ func (c *Collection) listIn(body []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// paged reports whether an answer says that there is more than the n records in it.
-func (c *Collection) paged(a request.Answer, n int) bool {
-	for _, link := range a.Header["Link"] {
-		if strings.Contains(link, `rel="next"`) || strings.Contains(link, "rel=next") {
-			return true
-		}
+// cuts reports whether an answer with n records may be only a part of them. What an API calls its total may be the number of all its
+// records, and not of those that were found.
+func (s sought) cuts(n int) bool {
+	if s.call == nil {
+		return round(n)
 	}
-	if !isObject(a.Body) {
-		return false
-	}
-	more := false
-	members(a.Body, func(m member) bool {
-		value := string(a.Body[m.from:m.until])
-		switch strings.ToLower(strings.ReplaceAll(m.name, "_", "")) {
-		case "total", "totalitems", "totalcount", "count":
-			at, ok := number(value)
-			of, _ := number(strconv.Itoa(n))
-			more = more || ok && at != of
-		case "next", "nextpage", "hasmore":
-			more = more || value != "null" && value != "false" && value != `""`
-		}
-		return true
-	})
-	return more
+	_, query, _ := strings.Cut(s.call.path.source, "?")
+	return round(n) || slices.ContainsFunc(strings.Split(query, "&"), func(pair string) bool { return strings.HasSuffix(pair, "="+strconv.Itoa(n)) })
 }
 
 // older orders records by their time of creation where the profile knows it, else by their ids where these are numbers.

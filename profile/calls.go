@@ -318,8 +318,7 @@ func (c *Collection) Deleted(record []byte) bool {
 	if c.deleted.at == nil || !valid(record) {
 		return false
 	}
-	_, there := lookup(record, c.deleted.at)
-	return there && c.deleted.holds(record)
+	return c.deleted.shown(record) && c.deleted.holds(record)
 }
 
 // as is the collection as calls of a verb see it, where these have an envelope of their own.

@@ -38,7 +38,7 @@ func (c *compiler) lister(out *Collection, s CollectionSpec) {
 	if spec.Grain < 0 || spec.Lag < 0 {
 		c.problem("grain or lag is negative", "", at("grain")...)
 	}
-	l.only, l.skip = c.oneOf(spec.Only, "list", "only"), c.oneOf(spec.Skip, "list", "skip")
+	l.only, l.skip = c.conditions(spec.Only, "list", "only"), c.conditions(spec.Skip, "list", "skip")
 	c.listTimes(l, spec)
 	count := 0
 	for _, name := range []string{"page", "offset", "cursor"} {

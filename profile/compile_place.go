@@ -59,33 +59,6 @@ func (c *compiler) etag(out *Collection, s CollectionSpec) {
 	out.version = c.pointers(s.ETag.Field, "etag", "field")
 }
 
-// deleted compiles how a record looks that the API shows although it is deleted.
-func (c *compiler) deleted(out *Collection, s CollectionSpec) {
-	out.deleted = c.oneOf(s.Deleted, "deleted")
-}
-
-// oneOf compiles a condition on a record.
-func (c *compiler) oneOf(s *DeletedSpec, path ...string) (out oneOf) {
-	if s == nil {
-		return out
-	}
-	at := func(key string) []string { return append(slices.Clone(path), key) }
-	out.at = c.pointer(s.At, at("at")...)
-	for _, v := range s.Values {
-		if len(v) == 0 { // a null in a list is not given to be decoded
-			v = Literal("null")
-		}
-		out.values = append(out.values, json.RawMessage(v))
-	}
-	switch {
-	case s.At == "":
-		c.problem("it is not said where in a record to look", "as in {at: /status, values: [deleted]}", at("at")...)
-	case len(s.Values) == 0:
-		c.problem("it is not said which values count", "as in {at: /status, values: [deleted]}", at("values")...)
-	}
-	return out
-}
-
 func (c *compiler) external(out *Collection, s CollectionSpec) {
 	if s.ExternalID == nil || s.ExternalID.Field == nil {
 		return

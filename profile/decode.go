@@ -158,12 +158,27 @@ func (s *AliveSpec) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // UnmarshalYAML decodes strictly.
-func (s *DeletedSpec) UnmarshalYAML(n *yaml.Node) error {
-	type plain DeletedSpec
+func (s *Condition) UnmarshalYAML(n *yaml.Node) error {
+	type plain Condition
 	if err := strict(n, s); err != nil {
 		return err
 	}
 	return n.Decode((*plain)(s))
+}
+
+// UnmarshalYAML takes one or a list.
+func (s *Conditions) UnmarshalYAML(n *yaml.Node) error {
+	list := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		list = n.Content
+	}
+	*s = make(Conditions, len(list))
+	for i, e := range list {
+		if err := e.Decode(&(*s)[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // UnmarshalYAML decodes strictly.

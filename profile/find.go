@@ -73,12 +73,12 @@ func (c *Collection) Matched(a request.Answer, f request.Fields, fields []string
 	case !ok:
 		return nil, &request.Error{Op: "profile.Matched", Kind: request.Doubtful, Detail: "records of this API cannot be told by " + by}
 	}
-	return c.hits(a, request.Error{Op: "profile.Matched"}, by, func(record []byte) bool {
-		return !slices.ContainsFunc(keys, func(k key) bool {
-			was, ok := lookup(record, k.at)
+	return c.hits(a, request.Error{Op: "profile.Matched"}, sought{by: by, is: func(w wrapped) bool {
+		return c.mayCount(w) && !slices.ContainsFunc(keys, func(k key) bool {
+			was, ok := lookup(w.record, k.at)
 			return !ok || !equal(was, k.value)
 		})
-	})
+	}})
 }
 
 // key is a place in a record, and what must be there.

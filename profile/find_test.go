@@ -96,7 +96,7 @@ func TestMatched(t *testing.T) {
 		t.Error(hits, err)
 	}
 	for _, a := range []request.Answer{answer(500, ""), answer(404, "{}"), answer(200, "<html>"), answer(200, `{"items":{}}`),
-		answer(200, `{"items":[{"no":1,"state":{"name":"o"}}]}`), answer(200, `{"items":[{"id":1,"no":2}],"total":40}`),
+		answer(200, `{"items":[{"no":1,"state":{"name":"o"}}]}`), answer(200, `{"items":[`+strings.Repeat(`{"id":1,"no":2},`, 9)+`{"id":1,"no":2}],"total":40}`),
 		answer(200, `{"items":[{"id":1,"no":2}]}`, "Link", `</tickets?page=2>; rel="next"`)} {
 		if hits, err := c.Matched(a, f, by); request.KindOf(err) != request.Doubtful || err == nil || hits != nil {
 			t.Errorf("%d %s: %v %v", a.Status, a.Body, hits, err)

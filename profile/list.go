@@ -35,8 +35,8 @@ type lister struct {
 	next     pointer
 	total    pointer
 	idsOnly  bool
-	// only and skip say which elements are records; the zero values say nothing.
-	only, skip oneOf
+	// only and skip say which elements are records: those of which all of only hold, and none of skip.
+	only, skip []condition
 }
 
 // The bounds of a walk: so many pages, and so many in a row with nothing new on them. A list that goes on beyond is no list.
@@ -53,6 +53,8 @@ type Pages struct {
 	// target is the address of the next page where the API gave it, "" where it is made of the profile's.
 	target string
 	origin string // path of the first call
+	// part says that not all records of the collection are asked for: what an API calls its total may be the number of all.
+	part bool
 
 	page, offset int
 	most, last   int // the longest page so far; how far the last one was from the one before it
@@ -87,6 +89,7 @@ func (c *Collection) List(since time.Time) *Pages {
 		return p
 	}
 	l := c.lister
+	p.part = c.under != "" || !since.IsZero() && p.call.has("since")
 	if since.IsZero() {
 		since = l.earliest
 	} else if since = since.Add(-l.grain); l.grain > 0 {
@@ -141,7 +144,7 @@ func (p *Pages) Take(a request.Answer) ([]Listed, error) {
 			n++
 			element := items[m.from:m.until]
 			l, err := p.c.listed(element)
-			counts := p.c.counts(element)
+			counts := p.c.counts(element) && !p.c.alien(l.Local)
 			if !counts && err != nil {
 				return true // of another kind
 			}
@@ -214,8 +217,14 @@ func (c *Collection) counts(element []byte) bool {
 	if !ok {
 		return true // an id alone
 	}
-	l := &c.lister
-	return (l.only.at == nil || l.only.holds(w.texts()...)) && (l.skip.at == nil || !l.skip.holds(w.texts()...))
+	holds := func(k condition) bool { return k.holds(w.texts()...) }
+	fails := func(k condition) bool { return !k.holds(w.texts()...) }
+	return !slices.ContainsFunc(c.lister.only, fails) && !slices.ContainsFunc(c.lister.skip, holds)
+}
+
+// alien reports whether an id is none that a record of the collection has.
+func (c *Collection) alien(id string) bool {
+	return id != "" && c.id.pattern != nil && !c.id.pattern.MatchString(id)
 }
 
 // listed is one element of a list.
@@ -254,6 +263,9 @@ func (p *Pages) advance(a request.Answer, n, fresh int) error {
 	case given && next == nil:
 		p.done = true
 		return nil
+	case n == 0 && !given && !goesOn(a) && (p.part || p.idle > mostIdle):
+		p.done = true // whatever the total says: it may be that of all records
+		return nil
 	case p.pages >= mostPages || p.idle > mostIdle:
 		return p.doubt("the list does not end")
 	case n > 0 && fresh == 0 && !p.moved && p.pages > 1 && !complete && p.asksItself() && !p.overlapping(n, fresh):
@@ -265,7 +277,7 @@ func (p *Pages) advance(a request.Answer, n, fresh int) error {
 		return nil
 	}
 	p.done = true
-	if !complete && p.target == "" && more(a, len(p.seen)) {
+	if !complete && p.target == "" && (goesOn(a) || (!p.part || round(n)) && counted(a) > len(p.seen)) {
 		return p.doubt("there are more pages, and the profile does not say how to ask for them (list.next, {page}, {offset})")
 	}
 	return nil

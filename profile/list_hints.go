@@ -57,35 +57,51 @@ func splitOutside(s string, at byte) iter.Seq[string] {
 	}
 }
 
-// more reports whether an answer says, in one of the usual ways, that there is more than the n records that were seen.
-func more(a request.Answer, n int) bool {
+// goesOn reports whether an answer says, in one of the usual ways, that there is a next page.
+func goesOn(a request.Answer) (more bool) {
 	if linkNext(a.Header["Link"]) != "" {
 		return true
 	}
-	if total, err := strconv.Atoi(a.Header.Get("X-Total-Count")); err == nil && total > n {
-		return true
-	}
-	found := false
+	hints(a, func(name string, value []byte) {
+		switch name {
+		case "next", "nextpage", "nexturl", "nextcursor", "nextpagetoken":
+			more = more || !isNull(value) && string(value) != "false" && string(value) != `""` && string(value) != "{}"
+		case "hasmore":
+			more = more || string(value) == "true"
+		case "islast":
+			more = more || string(value) == "false"
+		}
+	})
+	return more
+}
+
+// counted is how many records there are in all as an answer says in one of the usual ways, 0 when it does not.
+func counted(a request.Answer) (n int) {
+	n, _ = strconv.Atoi(a.Header.Get("X-Total-Count"))
+	hints(a, func(name string, value []byte) {
+		switch name {
+		case "total", "totalitems", "totalcount", "totalresults", "count":
+			if total, err := strconv.Atoi(string(value)); err == nil {
+				n = max(n, total)
+			}
+		}
+	})
+	return n
+}
+
+// hints gives each the members at the top of an answer, by their names in small letters without underscores.
+func hints(a request.Answer, each func(name string, value []byte)) {
 	if !valid(a.Body) || !isObject(a.Body) {
-		return false
+		return
 	}
 	members(a.Body, func(m member) bool {
-		value := a.Body[m.from:m.until]
-		switch strings.ToLower(strings.ReplaceAll(m.name, "_", "")) {
-		case "total", "totalitems", "totalcount", "totalresults":
-			total, err := strconv.Atoi(string(value))
-			found = found || err == nil && total > n
-		case "next", "nextpage", "nexturl", "nextcursor", "nextpagetoken":
-			found = found || !isNull(value) && string(value) != "false" && string(value) != `""` && string(value) != "{}"
-		case "hasmore":
-			found = found || string(value) == "true"
-		case "islast":
-			found = found || string(value) == "false"
-		}
-		return !found
+		each(strings.ToLower(strings.ReplaceAll(m.name, "_", "")), a.Body[m.from:m.until])
+		return true
 	})
-	return found
 }
+
+// round reports whether a page of n records may have been cut: people make pages of 10, 12, 25 or 64, and not of 7.
+func round(n int) bool { return n > 0 && (n%5 == 0 || n%4 == 0) }
 
 // without is a template without the parameters of its query whose value is that of a name.
 func (t pathTemplate) without(name string) pathTemplate {

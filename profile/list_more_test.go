@@ -78,6 +78,10 @@ func TestListed(t *testing.T) {
 		{`deleted: {at: /s, values: [gone]}`, `[{"id":7,"s":"gone"}]`, "7 full -"},
 		{`list: {gone: 404}`, ``, ""},
 		{`list: {only: {at: /k, values: [a, null]}, skip: {at: /s, values: ["", false]}}`, `[{"id":1,"k":"a","x":1},{"id":2,"k":"b"},{"id":3,"x":1,"s":""},{"id":4,"x":1,"s":true},{"k":"b"},{"id":5,"x":1,"k":null,"s":null}]`, "1 full -, 4 full -, 5 full -"},
+		{`list: {only: [{at: /f, values: ["", null]}, {at: /t, values: [text/plain]}], skip: [{at: /by/id, values: [robot]}, {at: /pr}]}`,
+			`[{"id":1,"f":"","t":"text/plain"},{"id":2,"t":"text/plain","pr":null},{"id":3,"f":"x","t":"text/plain"},{"id":4,"t":"text/html"},{"id":5,"t":"text/plain","by":{"id":"robot"}},{"id":6,"t":"text/plain","pr":{}}]`, "1 full -, 2 full -"},
+		{`id: {at: /id, pattern: "[a-z0-9]+"}`, `[{"id":"_design/x","a":1},{"id":"a1","a":1}]`, "a1 full -"},
+		{`id: {at: /id, pattern: "[a-z0-9]+"}`, `[{"a":1}]`, "!an element shows no usable id"},
 		{`list: {path: "{path}"}`, `{"oops":1}`, "!the answer holds no list"},
 		{`list: {path: "{path}"}`, `[{"a":1}]`, "!an element shows no usable id"},
 		{`list: {path: "{path}"}`, `[{"id":".."}]`, "!an element shows no usable id"},
@@ -279,7 +283,10 @@ func TestListProblems(t *testing.T) {
 		`id: {at: /id, pattern: ".*"}`:                                       "id/pattern: the pattern matches nothing",
 		`id: {from: search, at: /id}`:                                        "id/from: a new record is to be searched for",
 		`deleted: {values: [x]}`:                                             "deleted/at: it is not said",
-		`deleted: {at: /s}`:                                                  "deleted/values: it is not said",
+		`list: {skip: {values: [1]}}`:                                        "list/skip/at: it is not said",
+		`list: {only: [{at: /a}, {values: [1]}]}`:                            "list/only/1/at: it is not said",
+		`id: {at: [/id, ""]}`:                                                "id/at: a pointer is empty",
+		`etag: {field: [/a, "/b~"]}`:                                         "etag/field: in a pointer ~",
 		`envelope: {with: {/a: "{x}"}}`:                                      "envelope/with//a: {x} means nothing",
 		`envelope: {call: /a/b, with: {/a: x}}`:                              "envelope/with//a: the record is there",
 		`etag: {field: /v}, fields: {a: /v}`:                                 "fields/a: the field is where the gateway keeps",
@@ -348,4 +355,59 @@ func FuzzPages(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A total may be that of all records, however few were asked for: it neither makes a search doubtful nor goes on behind an empty page.
+func TestTotalsOfAll(t *testing.T) {
+	c := profileOf(t, `{preset: rest, collections: {tickets: {path: /tickets}, notes: {parent: tickets, path: /notes, create: {path: "/tickets/{parent}/notes"},
+		list: {path: "{path}?t={parent}&o={offset}&n={size}", size: 2, total: /total}, envelope: {items: /items}}}}`).Collections["notes"].Under("1")
+	calls := 0
+	got, _, err := walked(c, func(call request.Call) request.Answer {
+		if calls++; strings.Contains(call.Target, "o=0") {
+			return answer(200, `{"items":[{"id":1,"a":1},{"id":2,"a":1}],"total":1000}`)
+		}
+		return answer(200, `{"items":[],"total":1000}`)
+	}, time.Time{})
+	if err != nil || len(got) != 2 || calls != 2 {
+		t.Error(got, calls, err)
+	}
+	since := ticketsOf(t, `list: {path: "?s={since}"}, envelope: {items: /items}`)
+	at := time.Date(2026, 11, 22, 10, 11, 12, 0, time.UTC)
+	if got, _, err := walked(since, func(request.Call) request.Answer { return answer(200, `{"items":[{"id":1}],"total":1000}`) }, at); err != nil || len(got) != 1 {
+		t.Error(got, err)
+	}
+	if _, _, err := walked(since, func(request.Call) request.Answer { return answer(200, `{"items":[{"id":1}],"total":1000}`) }, time.Time{}); err == nil {
+		t.Error("of everything, the total says that there is more")
+	}
+	if _, _, err := walked(since, func(request.Call) request.Answer {
+		return answer(200, `{"items":[`+strings.Repeat(`{"id":1},`, 9)+`{"id":1}],"total":1000}`)
+	}, at); err == nil {
+		t.Error("a page of ten may have been cut")
+	}
+	all := ticketsOf(t, `list: {path: "?o={offset}&n={size}", total: /total}, envelope: {items: /items}`)
+	if got, calls, err := walked(all, func(call request.Call) request.Answer {
+		if strings.Contains(call.Target, "o=0&") {
+			return answer(200, `{"items":[{"id":1}],"total":1000000}`)
+		}
+		return answer(200, `{"items":[],"total":1000000}`)
+	}, time.Time{}); err != nil || len(got) != 1 || calls > 2*mostIdle {
+		t.Error(len(got), calls, err)
+	}
+	search := ticketsOf(t, `external_id: {field: /ref, find: "?q={value}&n=3"}, envelope: {items: /items}`)
+	for body, doubt := range map[string]bool{
+		`{"items":[{"id":1,"ref":"x"}],"total":4}`: false, `{"items":[],"total":4}`: false, `{"items":[{"id":1},{"id":2},{"id":3}],"total":4}`: true,
+		`{"items":[{"id":1},{"id":2},{"id":3}],"total":3}`: false, `{"items":[{"id":1}],"total":4,"next":"/x"}`: true,
+	} {
+		if hits, err := search.Found(answer(200, body), gid); (err != nil) != doubt || len(hits) != 0 {
+			t.Errorf("%s: %v %v", body, hits, err)
+		}
+	}
+	prs := ticketsOf(t, `list: {skip: {at: /pr}, only: {at: /kind, values: [a]}}, id: {at: /id, pattern: "[0-9]+"}, find: {path: "?{terms}"}`)
+	hits, err := prs.Matched(answer(200, `[{"id":1,"x":1,"pr":{}},{"id":2,"x":1},{"id":"a","x":1},{"id":3,"x":1,"kind":"b"},{"id":4,"x":1,"kind":"a","pr":null}]`), fieldsOf(t, `{"x":1}`), []string{"x"})
+	if err != nil || len(hits) != 2 || hits[0].Local != "2" || hits[1].Local != "4" {
+		t.Error(hits, err)
+	}
+	if soft := ticketsOf(t, `deleted: {at: /deleted_at}`); soft.Deleted([]byte(`{"deleted_at":null}`)) || soft.Deleted([]byte(`{"a":1}`)) || !soft.Deleted([]byte(`{"deleted_at":"now"}`)) {
+		t.Error("there and not null is deleted")
+	}
 }

@@ -83,7 +83,7 @@ type Collection struct {
 	stamp    struct{ owner, version, request, state pointer }
 	etag     bool
 	version  []pointer // the members that hold the API's own version: the first is written; nil when there is none
-	deleted  oneOf
+	deleted  condition
 	readBack bool
 	watch    Watch
 	content  *bytesOf // of a collection of files
@@ -179,24 +179,6 @@ type style struct {
 	header      http.Header
 	contentType string // "" for that of JSON
 	form        bool
-}
-
-// oneOf is a condition on a record: a place, and the values of which it has one there. The zero value is none.
-type oneOf struct {
-	at     pointer
-	values []json.RawMessage
-}
-
-// holds reports whether one of the texts, the first that has the place, has one of the values there. What is nowhere is null.
-func (o oneOf) holds(texts ...[]byte) bool {
-	was := []byte("null")
-	for _, text := range texts {
-		if raw, ok := lookup(text, o.at); ok {
-			was = raw
-			break
-		}
-	}
-	return slices.ContainsFunc(o.values, func(v json.RawMessage) bool { return equal(was, v) })
 }
 
 // extra is what own calls carry outside of the record.

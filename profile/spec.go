@@ -90,8 +90,9 @@ type CollectionSpec struct {
 	Required   []string             `yaml:"required"`
 	// Others is what becomes of members that no field names: pass (default), as fields of the same name, or drop: they are this
 	// site's alone, and what other sites have besides is not written here.
-	Others  string       `yaml:"others"`
-	Deleted *DeletedSpec `yaml:"deleted"`
+	Others string `yaml:"others"`
+	// Deleted is how a record looks that the API shows although it is deleted.
+	Deleted *Condition `yaml:"deleted"`
 	// Null is how this API shows that a field has no value.
 	Null *Null `yaml:"null"`
 	// Watch looks for changes that were made behind the gateway's back; Content makes this a collection of files.
@@ -109,11 +110,14 @@ type ParentSpec struct {
 	As    string `yaml:"as"`
 }
 
-// DeletedSpec is how a record looks that the API shows although it is deleted: the value that At points to is one of Values.
-type DeletedSpec struct {
+// Condition is something that can be said of a record: what At points to is one of Values or, without these, is there and not null.
+type Condition struct {
 	At     string    `yaml:"at"`
 	Values []Literal `yaml:"values"`
 }
+
+// Conditions are some of them. In YAML a list, or one.
+type Conditions []Condition
 
 // WatchSpec says how often the API is asked for changes, and what is done about them: at the owner (publish or ignore), at a copy
 // (revert or report), for a record that is no request yet (ignore or seed).
@@ -188,10 +192,10 @@ type CallSpec struct {
 	Next     string        `yaml:"next"`
 	Total    string        `yaml:"total"`
 	IDsOnly  bool          `yaml:"ids_only"`
-	// Only and Skip say which elements of a list are records: those where At has one of Values, and those where it has not. An element
-	// without it has null there.
-	Only *DeletedSpec `yaml:"only"`
-	Skip *DeletedSpec `yaml:"skip"`
+	// Only and Skip say which elements of a list are records: those of which all of Only hold, and none of Skip. What is nowhere in an
+	// element is null.
+	Only Conditions `yaml:"only"`
+	Skip Conditions `yaml:"skip"`
 }
 
 // Pointers are places, of which the first that is there counts. In YAML also one string.
