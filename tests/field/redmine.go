@@ -47,8 +47,9 @@ func StartRedmine(t testing.TB) *API {
 		Credentials: fmt.Sprintf("credentials: {headers: {X-Redmine-API-Key: %s}}\n", redmineGateway),
 		header:      http.Header{"X-Redmine-Api-Key": {redmineClerk}}}
 	a.records = a.issues
+	// One thread: a writer that waits for SQLite keeps all of Ruby waiting, the one that it waits for too, until its time is over.
 	a.process = run(t, program{name: "Redmine", path: "puma", dir: app,
-		args: []string{"-b", "tcp://" + a.address, "-t", "1:5", "-e", "production", "config.ru"},
+		args: []string{"-b", "tcp://" + a.address, "-t", "1:1", "-e", "production", "config.ru"},
 		env: []string{"REDMINE_INSTANCE=" + instance, "RAILS_ENV=production", "BUNDLE_GEMFILE=" + filepath.Join(app, "Gemfile"),
 			"RUBYLIB=" + strings.Join(bundler, ":")}}, func() error { return a.ask("/users/current.json", &struct{}{}) })
 	return a
