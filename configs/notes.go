@@ -47,7 +47,7 @@ func notesToE() map[string]string {
 		"duplicate":    "What to do with a match: error, overwrite or create.",
 		"earliest":     "What {since} is when everything is asked for.",
 		"encoding":     "How the bodies of the gateway's own calls are written: json (default) or form.",
-		"envelope":     "Pointers to the record in calls and answers; of one call, the pointer to the record in it.",
+		"envelope":     "Pointers to the record in calls and answers; of one call, the pointer to the record in it, \"\" for all of its body.",
 		"escape":       "How the API's language has a quote within quotes: double or backslash.",
 		"etag":         "Optimistic concurrency: true, false or {field: /pointer}.",
 		"every":        "Such as 15m.",

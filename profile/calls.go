@@ -332,6 +332,17 @@ func (c *Collection) as(v Verb) *Collection {
 	return &out
 }
 
+// envelopes are the places of the record in the bodies of writes.
+func (c *Collection) envelopes() []pointer {
+	var out []pointer
+	for _, v := range []Verb{Create, Update, Replace} {
+		if c.calls[v] != nil {
+			out = append(out, c.as(v).envelope.call)
+		}
+	}
+	return out
+}
+
 // FindCall searches for the record of a request by its external id; false when the profile does not say how.
 func (c *Collection) FindCall(id request.ID) (request.Call, bool) {
 	if c.find == nil {

@@ -63,13 +63,17 @@ func (c *Collection) setParent(r *record) error {
 	return r.set(c.parentAt.write, c.parentValue(c.under))
 }
 
-// ParentIn is the id of the parent that the body of a client's call names; "" when the address does, or nothing does.
+// ParentIn is the id of the parent that the body of a client's call names, JSON or a form; "" when the address does, or nothing does.
 func (c *Collection) ParentIn(body []byte) string {
-	if c.parentAt.write == nil || !valid(body) {
+	if c.parentAt.write == nil {
+		return ""
+	}
+	record, ok := c.as(Create).inner(body)
+	if !ok {
 		return ""
 	}
 	for _, p := range []pointer{c.parentAt.write, c.parentAt.read} {
-		if raw, ok := lookup(body, slices.Concat(c.as(Create).envelope.call, p)); ok && p != nil && (isString(raw) || digits(string(raw))) {
+		if raw, ok := lookup(record, p); ok && p != nil && (isString(raw) || digits(string(raw))) {
 			return unquoted(raw)
 		}
 	}
@@ -81,7 +85,13 @@ func (c *Collection) WithParent(body []byte, local string) ([]byte, error) {
 	if c.parentAt.write == nil {
 		return body, nil
 	}
-	out, err := splice(body, slices.Concat(c.as(Create).envelope.call, c.parentAt.write), c.parentValue(local))
+	at := slices.Concat(c.as(Create).envelope.call, c.parentAt.write)
+	if !isObject(body) {
+		if _, err := parseForm(body, mostLevels); err == nil {
+			return putForm(body, at, local), nil
+		}
+	}
+	out, err := splice(body, at, c.parentValue(local))
 	if err != nil {
 		return nil, noPlace(c.parentAt.write)
 	}

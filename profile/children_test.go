@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -236,4 +237,49 @@ func FuzzIDs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The record may be in other places in calls of each kind, and clients may write forms.
+func TestEnvelopesOfSingleCalls(t *testing.T) {
+	c := ticketsOf(t, `envelope: {call: /t, answer: /t}, create: {envelope: /new}, update: {envelope: ""}, replace: {envelope: /whole}, local: [mine], external_id: {field: /ref}`)
+	f := fieldsOf(t, `{"a":1}`)
+	create, err1 := c.CreateCall(f, Marks{})
+	update, err2 := c.UpdateCall("1", f, Marks{}, Current{})
+	replace, err3 := c.ReplaceCall("1", f, Current{Record: []byte(`{"mine":1}`)}, Marks{})
+	if got := string(create.Body) + string(update.Body) + string(replace.Body); got != `{"new":{"a":1}}{"a":1}{"whole":{"a":1,"mine":1}}` || err1 != nil || err2 != nil || err3 != nil {
+		t.Error(got, err1, err2, err3)
+	}
+	for v, body := range map[Verb]string{Create: `{"new":{"a":1,"mine":2}}`, Update: `{"a":1,"mine":2}`, Replace: `{"whole":{"a":1,"mine":2}}`} {
+		if got, err := c.Decode(v, "application/json", []byte(body), nil); err != nil || string(got.AppendJSON(nil)) != `{"a":1}` {
+			t.Error(v, got, err)
+		}
+		call, err := c.Splice(v, request.Call{Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)}, Marks{Request: gid}, false)
+		if want := strings.Replace(body, `"mine":2`, `"mine":2,"ref":"`+string(gid)+`"`, 1); err != nil || string(call.Body) != want {
+			t.Errorf("%s: %s %v", v, call.Body, err)
+		}
+		if own, ok := c.OwnCall("1", []byte(body)); v != Create && (!ok || string(own.Body) != `{"mine":2}`) {
+			t.Errorf("%s: %s", v, own.Body)
+		}
+	}
+	if _, err := c.Decode(Create, "application/json", []byte(`{"t":{"a":1}}`), nil); request.KindOf(err) != request.Invalid {
+		t.Error(err)
+	}
+	p := profileOf(t, `{preset: rest, encoding: form, collections: {t: {path: /t}, c: {parent: t, path: /c, parent_at: /of, create: {path: /c, envelope: /comment}, list: {path: "/c?t={parent}"}}}}`)
+	k := p.Collections["c"]
+	for body, want := range map[string]string{
+		`comment[of]=7&comment[x]=1`: `comment[of]=9%2F1&comment[x]=1`, `{"comment":{"of":7}}`: `{"comment":{"of":"9/1"}}`, `{"comment":{"of":"7"}}`: `{"comment":{"of":"9/1"}}`,
+	} {
+		got, err := k.WithParent([]byte(body), "9/1")
+		if k.ParentIn([]byte(body)) != "7" || string(got) != want || err != nil {
+			t.Errorf("%s: %q %s %v", body, k.ParentIn([]byte(body)), got, err)
+		}
+	}
+	if k.ParentIn([]byte(`{"of":7}`)) != "" || k.ParentIn(nil) != "" {
+		t.Error("elsewhere")
+	}
+	var s Spec
+	err := yaml.Unmarshal([]byte(`{preset: rest, collections: {t: {path: /t, create: {envelope: /new/t}, envelope: {with: {/new: 1}}}}}`), &s)
+	if _, problems := Compile("x", s); err != nil || len(problems) != 1 || problems[0].Message != "the record is there" {
+		t.Error(problems, err)
+	}
 }

@@ -80,7 +80,11 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 	if s.ContentType != "" && !mediaType(s.ContentType) {
 		c.problem(fmt.Sprintf("%q is not a media type", s.ContentType), "as in application/json", string(v), "content_type")
 	}
-	k.envelope = c.pointer(s.Envelope, string(v), "envelope")
+	if s.Envelope != nil {
+		if k.envelope = c.pointer(*s.Envelope, string(v), "envelope"); k.envelope == nil {
+			k.envelope = pointer{}
+		}
+	}
 	if k.envelope != nil && v != Create && v != Update && v != Replace {
 		c.problem("this call has no record in its body", "envelope belongs to create, update and replace; answers have that of the collection", string(v), "envelope")
 	}

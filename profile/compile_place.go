@@ -32,7 +32,7 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 		if slices.Contains(namesIn(x.value), "version") && len(out.version) == 0 {
 			c.problem("it is not said where {version} is", "as in etag: {field: /version}", "envelope", "with", at)
 		}
-		if p.equal(out.envelope.call) || out.envelope.call.under(p) {
+		if slices.ContainsFunc(out.envelopes(), func(e pointer) bool { return len(e) > 0 && e.under(p) }) {
 			c.problem("the record is there", "what stands beside the record has a place of its own", "envelope", "with", at)
 		}
 		out.with = append(out.with, x)
@@ -112,8 +112,8 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 		k.send = find.Send.JSON
 	}
 	source := find.Path
-	if source == "" && len(k.send) == 0 {
-		return
+	if source == "" && len(k.send) == 0 || s.Path == "" && (source == "" || strings.Contains(source, "{path}")) {
+		return // that the collection has no path is said
 	}
 	if strings.HasPrefix(source, "?") || source == "" {
 		source = "{path}" + source

@@ -203,17 +203,7 @@ func (c *Collection) spliceForm(v Verb, body []byte, m Marks, known bool) ([]byt
 	if err := c.reserved(v, inner, m); err != nil {
 		return nil, err
 	}
-	put := func(at pointer, value string) {
-		name := formName(at)
-		pairs, _ := formPairs(body, mostLevels) // as read above, or with what was put
-		i := slices.IndexFunc(pairs, func(p formPair) bool { return slices.Equal(p.path, at) })
-		switch {
-		case i < 0:
-			body = slices.Concat(body, []byte("&"+url.QueryEscape(name)+"="+url.QueryEscape(value)))
-		case pairs[i].value != value:
-			body = replace(body, pairs[i].from, pairs[i].until, []byte(url.QueryEscape(value)))
-		}
-	}
+	put := func(at pointer, value string) { body = putForm(body, at, value) }
 	if mark := c.external.marker; mark != nil && m.Request != "" {
 		at := slices.Concat(c.envelope.call, c.external.write)
 		was, there := lookup(text, at)
@@ -235,6 +225,19 @@ func (c *Collection) spliceForm(v Verb, body []byte, m Marks, known bool) ([]byt
 		return nil, &request.Error{Op: "profile.Splice", Kind: request.Invalid, Err: err, Detail: "there is no place for the marks of the gateway in the form"}
 	}
 	return body, nil
+}
+
+// putForm is a form in which what is at a place is value.
+func putForm(body []byte, at pointer, value string) []byte {
+	pairs, _ := formPairs(body, mostLevels) // as it was read before, or with what was put
+	i := slices.IndexFunc(pairs, func(p formPair) bool { return slices.Equal(p.path, at) })
+	switch {
+	case i < 0:
+		return slices.Concat(body, []byte("&"+url.QueryEscape(formName(at))+"="+url.QueryEscape(value)))
+	case pairs[i].value != value:
+		return replace(body, pairs[i].from, pairs[i].until, []byte(url.QueryEscape(value)))
+	}
+	return body
 }
 
 // formName is the name of a place in a form.

@@ -15,7 +15,7 @@ func (c *Collection) OwnCall(local string, body []byte) (call request.Call, ok b
 
 // OwnCallOn is OwnCall for an API that must know the record as it is (NeedsCurrent).
 func (c *Collection) OwnCallOn(local string, body []byte, now Current) (call request.Call, ok bool) {
-	record, ok := c.as(Update).inner(body)
+	record, ok := c.written(body)
 	if !ok {
 		return request.Call{}, false
 	}
@@ -24,6 +24,18 @@ func (c *Collection) OwnCallOn(local string, body []byte, now Current) (call req
 		return request.Call{}, false
 	}
 	return c.merging(local, r, now)
+}
+
+// written is the record in the body of a client's update or replacement: where both have it in other places, the inner one that is there.
+func (c *Collection) written(body []byte) (record []byte, ok bool) {
+	least := -1
+	for _, v := range []Verb{Update, Replace} {
+		as := c.as(v)
+		if found, there := as.inner(body); there && c.calls[v] != nil && len(as.envelope.call) > least {
+			record, ok, least = found, true, len(as.envelope.call)
+		}
+	}
+	return record, ok
 }
 
 // ownPart are the local and dropped members of a record; nil when there is no place for one.

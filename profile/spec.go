@@ -171,8 +171,8 @@ type CallSpec struct {
 	Headers     map[string]string `yaml:"headers"`
 	ContentType string            `yaml:"content_type"`
 	Send        *Template         `yaml:"send"`
-	// Envelope is the pointer to the record in calls of this kind, when not that of the collection.
-	Envelope string `yaml:"envelope"`
+	// Envelope is the pointer to the record in calls of this kind, when not that of the collection; "" is the whole body.
+	Envelope *string `yaml:"envelope"`
 	// Also are other ways in which clients make this call: paths, with a method before them where it is another.
 	Also []string `yaml:"also"`
 	// Intercept false says that clients do not make this call: what it makes rides in another one.
