@@ -208,7 +208,8 @@ func lastSegment(path string) string {
 }
 
 // Found are the records in the answer to FindCall that really carry the id, the oldest first: a filter that an API does not know
-// returns everything. The error has Kind Doubtful: the answer does not tell, and in particular does not tell that there is none.
+// returns everything. Those without Record are of an API that answers searches with ids alone: they are to be read, and to be taken
+// only if their Stamp names the request. The error has Kind Doubtful: the answer does not tell, and in particular does not tell that there is none.
 func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
 	switch {
 	case c.find == nil:
@@ -220,6 +221,9 @@ func (c *Collection) Found(a request.Answer, id request.ID) ([]Created, error) {
 	hits, err := c.hits(a, request.Error{Op: "profile.Found", Request: id}, sought{by: "external id", call: c.find, is: func(w wrapped) bool {
 		was, ok := lookup(w.record, c.external.read)
 		return ok && c.carries(was, id)
+	}, may: func(w wrapped) bool {
+		_, shown := lookup(w.record, c.external.read)
+		return c.lister.idsOnly && !shown
 	}})
 	if err != nil {
 		return nil, err
@@ -234,6 +238,8 @@ type sought struct {
 	by   string
 	call *call
 	is   func(w wrapped) bool
+	// may tells whether a record that does not show it may still be one; nil: none may.
+	may func(w wrapped) bool
 }
 
 // hits are the records in the answer to a search that are what was searched for, in its order. The error, begun in as, has Kind
@@ -255,7 +261,20 @@ func (c *Collection) hits(a request.Answer, as request.Error, what sought) ([]Cr
 	var broken error
 	others := 0
 	members(list, func(m member) bool {
-		w, ok := c.element(list[m.from:m.until])
+		element := list[m.from:m.until]
+		if element[0] != '{' && element[0] != '[' && what.may != nil {
+			if local := c.idText(element); usable(local) {
+				hits = append(hits, Created{Local: local})
+				return true
+			}
+		}
+		w, ok := c.element(element)
+		if ok && !what.is(w) && what.may != nil && what.may(w) {
+			if local := c.idOf(w); usable(local) {
+				hits = append(hits, Created{Local: local})
+				return true
+			}
+		}
 		if !ok || !what.is(w) {
 			others++
 			return true

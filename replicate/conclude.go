@@ -137,6 +137,27 @@ func intended(c *profile.Collection, e request.Entry) request.Fields {
 	return in.Fields
 }
 
+// meant is what a client of this site says in a write of a request. It sees the request as this site holds it: what it repeats of that
+// is no change of what the request has beyond it, and what it leaves out of a whole record was never there for it.
+func meant(c *profile.Collection, e request.Entry, w request.Write) request.Fields {
+	if w.Call == nil || w.Kind == request.Delete || c.Verbatim() && w.Kind != request.Replace {
+		return w.Fields
+	}
+	held := c.Expect(e.Fields)
+	out := make(request.Fields, 0, len(w.Fields))
+	for _, f := range w.Fields {
+		shown, ok := held.Get(f.Name)
+		if was, known := e.Fields.Get(f.Name); ok && known && same(shown, f.Value) {
+			f.Value = was
+		}
+		out = append(out, f)
+	}
+	if w.Kind == request.Replace {
+		out = append(out, e.Fields.Only(e.Fields.Missing(held)...).Without(out.Names()...)...)
+	}
+	return out
+}
+
 // stateOf is what a request is when its owner's record was read as got and want is what it should be. Where the record has a value in
 // this site's own way, cut or in other words, the request has it as it was said; and what this site does not hold at all stays.
 func stateOf(c *profile.Collection, want, got request.Fields) request.Fields {

@@ -32,6 +32,7 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		return request.Result{Entry: e}, err
 	}
 	fw := w
+	fw.Fields = meant(c, e, w)
 	fw.Call, fw.Key, fw.Digest, fw.Local = nil, "", "", ""
 	fw.Via = append(w.Via[:len(w.Via):len(w.Via)], g.Self)
 	if policy == "queue" && len(e.Queue) > 0 { // earlier ones go first

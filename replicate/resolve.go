@@ -83,7 +83,7 @@ func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collecti
 	case in.Child != nil:
 		return g.lookForChild(ctx, rec, quiet)
 	case in.Kind == request.Create, in.Kind == request.Apply && rec.Entry.Local == "" && !in.Snapshot.Deleted:
-		return g.lookForCreated(ctx, rec, c, quiet, told)
+		return g.lookForCreated(ctx, rec, c, quiet && g.now().After(g.quietAt(in).Add(c.SearchLag())), told)
 	case in.Accept != nil:
 		return g.lookForTaken(ctx, rec, c, quiet)
 	case in.Kind == request.Apply:
@@ -110,6 +110,9 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 		return rec, err
 	}
 	hits, err := c.Found(ans, e.ID)
+	if err == nil {
+		hits, err = g.verified(ctx, c, e.ID, hits)
+	}
 	if err != nil {
 		return rec, err
 	}
@@ -146,6 +149,34 @@ func (g *Engine) lookForCreated(ctx context.Context, rec store.Record, c *profil
 		g.Log.Warn("several records carry one external id; the oldest is taken", logRequest(after.Entry)...)
 	}
 	return after, err
+}
+
+// candidatesMost is how many hits of a search that shows only ids are read.
+const candidatesMost = 64
+
+// verified reads the hits of a search that shows only ids, and leaves out those that are not the request's.
+func (g *Engine) verified(ctx context.Context, c *profile.Collection, id request.ID, hits []profile.Created) ([]profile.Created, error) {
+	out := hits[:0:0]
+	for i, h := range hits {
+		if h.Record == nil {
+			if i >= candidatesMost {
+				return nil, &request.Error{Op: "replicate.find", Kind: request.Doubtful, Request: id, Detail: "the search by external id finds too many records, of which it shows only the ids"}
+			}
+			record, _, err := g.read(ctx, c, h.Local)
+			if err != nil && request.KindOf(err) == request.NotFound {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if m, ok := c.Stamp(record); !ok || m.Request != id {
+				continue
+			}
+			h.Record = record
+		}
+		out = append(out, h)
+	}
+	return out, nil
 }
 
 // lookForUpdated reads the record and compares. A record that is not what the write says, after its quiet time, was not

@@ -181,6 +181,7 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 		return request.Result{Entry: e, Copies: rec.Holders}, &request.Error{Op: "replicate.Write", Kind: request.Precondition,
 			Request: e.ID, Detail: "the request is at version " + e.Version.String()}
 	}
+	w.Fields = meant(c, e, w)
 	next := e.Version.Next()
 	routed := g.decide(w, rec)
 	in := request.Intent{Kind: w.Kind, Op: w.Op, Version: next, Fields: w.Fields, Own: w.Call == nil, Token: rec.Rev + 1, Plan: routed.plan,
