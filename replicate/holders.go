@@ -1,0 +1,180 @@
+package replicate
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/meridian-gateway/meridian/profile"
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// This file is the part of a comparison that is about one holder, and what findings come to.
+
+// ownDifferences are what a finding at the owner means for its holders, who all have what was recorded: the owner's value is that of
+// its record.
+func ownDifferences(rec store.Record, f request.Finding, self request.Site) []request.Difference {
+	e := rec.Entry
+	sites := linked(rec.Holders)
+	if len(sites) == 0 || f.Missing {
+		sites = []request.Site{self}
+	}
+	var out []request.Difference
+	for _, site := range sites {
+		d := request.Difference{Request: e.ID, Collection: e.Collection, Site: site, Kind: request.DiffersForeign, Repaired: f.Repaired, Note: f.Note}
+		if f.Missing {
+			d.Kind, d.Holder = request.DiffersGone, versionJSON(e.Version)
+			out = append(out, d)
+			continue
+		}
+		for _, p := range f.Fields {
+			d.Field, d.Owner, d.Holder = p.Name, valueOf(p.Record), valueOf(p.Ledger)
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func valueOf(v json.RawMessage) json.RawMessage {
+	if len(v) == 0 {
+		return json.RawMessage("null")
+	}
+	return v
+}
+
+// site compares with one holder. An error is one of this site; one of the other is noted.
+func (v *verifier) site(ctx context.Context, c *profile.Collection, site request.Site, only map[request.ID]bool) error {
+	ours, err := v.g.pairsOf(ctx, c.Name(), site, only)
+	if err != nil {
+		return err
+	}
+	v.count(func(out *request.Verification) { out.Copies += len(ours) })
+	suspects, err := v.g.differing(ctx, c.Name(), site, ours, only)
+	var found []compared
+	moving := 0
+	if err == nil {
+		found, moving, err = v.g.confirm(ctx, c.Name(), site, suspects)
+	}
+	if err == nil {
+		v.count(func(out *request.Verification) { out.Moving += moving })
+		for _, x := range found {
+			d := x.asDifference(c.Name(), site)
+			if v.out.Repair {
+				d.Repaired, d.Note = v.mended(ctx, x, site, d.Note)
+			}
+			v.differ(d)
+		}
+		if len(ours) > 0 {
+			err = v.audited(ctx, c, site, ours, only)
+		}
+	}
+	if err != nil && ctx.Err() == nil && request.KindOf(err) != request.StoreDown {
+		v.unreached(site, err)
+		return nil
+	}
+	return err
+}
+
+// mended has a pair made right and waits for it to be.
+func (v *verifier) mended(ctx context.Context, x compared, site request.Site, note string) (bool, string) {
+	if why := v.g.mendPair(ctx, x, site); why != "" {
+		return false, note + "; not repaired: " + why
+	}
+	wctx, cancel := context.WithTimeout(ctx, mendWait)
+	defer cancel()
+	for wctx.Err() == nil {
+		rec, err := v.g.Ledger.Read(wctx, x.id)
+		if err == nil {
+			if p, ok := pairOf(rec, rec.Entry.Collection, site); ok && p.exact {
+				return true, note
+			} else if ok && p.row.State == request.Parked {
+				return false, note + "; its delivery is parked: " + p.row.Cause
+			}
+		}
+		v.g.nap(wctx, 100*time.Millisecond)
+	}
+	return false, note + "; it is owed again, and not confirmed yet"
+}
+
+// audited has a holder compare its records with its ledger.
+func (v *verifier) audited(ctx context.Context, c *profile.Collection, site request.Site, ours map[request.ID]pair, only map[request.ID]bool) error {
+	ask := request.AuditAsk{Session: v.out.ID + "/" + c.Name(), Collection: c.Name(), Repair: v.out.Repair}
+	ask.Session = ask.Session[:min(len(ask.Session), 60)]
+	ask.Requests = idsOf(ours, only)
+	session, lost := ask.Session, 0
+	told := make(map[string]bool)
+	read, moving := 0, 0
+	for {
+		a, err := v.g.Peers.Audit(ctx, site, ask)
+		if request.KindOf(err) == request.NotFound && err != nil && lost < auditsLost {
+			// Its gateway was restarted, or another one of the site was asked: begin again, and tell nothing twice.
+			lost++
+			ask.Session, ask.From, ask.Requests = session+"/"+strconv.Itoa(lost), 0, idsOf(ours, only)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		v.count(func(out *request.Verification) {
+			out.Read, out.Moving = out.Read+a.Read-read, out.Moving+a.Moving-moving
+		})
+		read, moving = a.Read, a.Moving
+		for _, f := range a.Findings {
+			for _, d := range v.holderDifferences(ctx, c, site, f) {
+				if key := string(d.Request) + "/" + d.Field; !told[key] {
+					told[key] = true
+					v.differ(d)
+				}
+			}
+		}
+		if ask.From += len(a.Findings); ask.From > 0 { // else a gateway that was restarted begins anew
+			ask.Requests = nil
+		}
+		switch {
+		case a.Done && a.Error != "":
+			return &request.Error{Op: "replicate.Verify", Kind: request.Unavailable, Detail: "comparing the records of " + string(site) + " broke off: " + a.Error}
+		case a.Done:
+			return nil
+		case len(a.Findings) == 0:
+			v.g.nap(ctx, auditPoll)
+		}
+		if ctx.Err() != nil {
+			sctx, cancel := detached(ctx, storeTimeout)
+			defer cancel()
+			ask.Stop = true
+			_, _ = v.g.Peers.Audit(sctx, site, ask) // else it ends when nobody asks any more
+			return ctx.Err()
+		}
+	}
+}
+
+// idsOf are the requests that a holder is asked about one by one; nil is all of them.
+func idsOf(ours map[request.ID]pair, only map[request.ID]bool) []request.ID {
+	if only == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(ours))
+}
+
+// holderDifferences are what a finding at a holder comes to.
+func (v *verifier) holderDifferences(ctx context.Context, c *profile.Collection, site request.Site, f request.Finding) []request.Difference {
+	d := request.Difference{Request: f.Request, Collection: c.Name(), Site: site, Kind: request.DiffersField, Repaired: f.Repaired, Note: f.Note}
+	if f.Missing {
+		d.Kind, d.Owner = request.DiffersMissing, versionJSON(f.Version)
+		return []request.Difference{d}
+	}
+	rec, err := v.g.Ledger.Read(ctx, f.Request)
+	var out []request.Difference
+	for _, p := range f.Fields {
+		d.Field, d.Owner, d.Holder = p.Name, valueOf(p.Ledger), valueOf(p.Record)
+		if value, ok := rec.Entry.Fields.Get(p.Name); err == nil && ok && rec.Entry.Version == f.Version {
+			d.Owner = value // as the owner has it, and not as the holder could hold it
+		}
+		out = append(out, d)
+	}
+	return out
+}
