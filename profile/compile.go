@@ -61,8 +61,12 @@ type compiler struct {
 	problems []Problem
 }
 
+// problem notes something that cannot be right, once.
 func (c *compiler) problem(message, hint string, path ...string) {
-	c.problems = append(c.problems, Problem{Path: append(slices.Clone(c.at), path...), Message: message, Hint: hint})
+	p := Problem{Path: append(slices.Clone(c.at), path...), Message: message, Hint: hint}
+	if !slices.ContainsFunc(c.problems, func(q Problem) bool { return q.Message == message && slices.Equal(q.Path, p.Path) }) {
+		c.problems = append(c.problems, p)
+	}
 }
 
 func (c *compiler) pointer(s string, path ...string) pointer {

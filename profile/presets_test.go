@@ -24,7 +24,9 @@ func TestPresets(t *testing.T) {
 		}
 		s := Spec{Preset: name, Collections: map[string]CollectionSpec{"things": {Path: "/things"}}}
 		for known, c := range f.named {
-			if c.Parent == "" {
+			if c.Parent == "" && c.Path == "" {
+				s.Collections[known] = CollectionSpec{Path: "/left/to/say"}
+			} else if c.Parent == "" {
 				s.Collections[known] = CollectionSpec{}
 			}
 		}

@@ -25,7 +25,7 @@ type speech struct {
 	profile string
 	// credentials are the lines of a site; header is what clients send.
 	credentials func(contract.Credentials) string
-	header      func(contract.Credentials) http.Header
+	header      func(p *product) http.Header
 	// create and change are what clients say to make a request and to change one; a comment is said in one call.
 	create  func(w words) harness.Call
 	change  func(id string, w words) []harness.Call
@@ -41,11 +41,10 @@ type speech struct {
 type product struct {
 	contract.Product
 	speech
-	t            *testing.T
-	kind         string
-	address      string
-	bad          bool // the gateway is given credentials that are wrong
-	tickets, end string
+	t       *testing.T
+	kind    string
+	address string
+	bad     bool // the gateway is given credentials that are wrong
 }
 
 // newProduct starts one. Two of a kind get ids from different ranges, by site.
@@ -69,7 +68,7 @@ func newProduct(t *testing.T, kind string, o contract.Options) *product {
 func (p *product) Address() string { return p.address }
 
 // Header is what its clients send.
-func (p *product) Header() http.Header { return p.header(p.Credentials()) }
+func (p *product) Header() http.Header { return p.header(p) }
 
 // Profile is the preset and what a user has to say besides, with short times, since these tests make calls fail.
 func (p *product) Profile() string {
