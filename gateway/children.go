@@ -23,7 +23,9 @@ func (c *intercepted) ofChild() {
 	c.work.Child = &request.ChildWrite{Collection: col.Name(), Kind: c.work.Kind, Local: c.m.ID}
 	c.work.Collection, c.work.Local, c.work.IfMatch = col.Parent(), c.m.Parent, nil
 	if c.work.Local == "" && c.m.Verb == profileCreate && c.work.Call != nil {
-		c.work.Local = col.ParentIn(c.work.Call.Body)
+		if c.work.Local = col.ParentIn(c.work.Call.Body); c.work.Local == "" {
+			c.work.Local = col.ParentInQuery(c.work.Call.Target)
+		}
 	}
 }
 

@@ -210,7 +210,7 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 		c.problem("there is no version yet, and {version} means nothing in this call", "", string(v), "path")
 	case k.has("version") && len(out.version) == 0:
 		c.problem("the call holds {version}, and it is not said where that is", "as in etag: {field: /version}", string(v), "path")
-	case v == Create && of.Parent != "" && clients && of.ParentAt == nil && !k.path.path.has("parent"):
+	case v == Create && of.Parent != "" && clients && of.ParentAt == nil && !k.path.has("parent"):
 		c.problem("the path of this call needs {parent}: nothing else tells to which record the new one belongs", `as in path: "/tickets/{parent}/comments"; or intercept: false when clients do not make this call`, "create", "path")
 	case v == List && of.Parent != "" && !k.has("parent"):
 		c.problem("the path of this call needs {parent}: the children of one record are listed", `as in path: "/tickets/{parent}/comments"`, "list", "path")

@@ -131,13 +131,16 @@ func (c *Collection) ContentCall(local string, record []byte) (request.Call, err
 // gives it its bytes. The error has Kind Invalid: this site cannot hold the fields.
 func (c *Collection) UploadCall(f request.Fields, file request.File, m Marks) (call request.Call, before, after []byte, err error) {
 	k := c.content
-	if k.upload == uploadThen {
-		call, err = c.CreateCall(f, m)
-		return call, nil, nil, err
-	}
 	r, err := c.wholeBody(nil, f)
 	if err != nil {
 		return request.Call{}, nil, nil, err
+	}
+	if k.upload == uploadThen {
+		if err := c.describe(r, file); err != nil {
+			return request.Call{}, nil, nil, err
+		}
+		call, err = c.write(Create, "", r, m, Current{})
+		return call, nil, nil, err
 	}
 	v := c.vars("", Current{})
 	v["name"] = request.Quote(file.Name)
@@ -174,6 +177,26 @@ func (c *Collection) UploadCall(f request.Fields, file request.File, m Marks) (c
 	return call, before, b.Bytes()[len(before):], nil
 }
 
+// describe writes a file's name and type where its record has them, unless something else is there or the API sets them itself.
+func (c *Collection) describe(r *record, file request.File) error {
+	body := request.Fields(r.members).AppendJSON(nil)
+	for _, x := range []struct {
+		at   pointer
+		text string
+	}{{c.content.name, file.Name}, {c.content.kind, file.Type}} {
+		if x.at == nil || x.text == "" || slices.ContainsFunc(c.kept, x.at.equal) {
+			continue
+		}
+		if was, ok := lookup(body, x.at); ok && !isNull(was) && string(was) != `""` {
+			continue
+		}
+		if err := r.set(x.at, request.Quote(x.text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // PutContentCall gives a file its bytes, which are the body; ok is false where the call that makes its record does.
 func (c *Collection) PutContentCall(local string, file request.File) (call request.Call, ok bool) {
 	if c.content.put == nil {
@@ -204,8 +227,20 @@ func (c *Collection) FromParts(parts map[string]string) request.Fields {
 
 // NameIn is the name of the file in the target of a client's raw upload, "" when it is not there.
 func (c *Collection) NameIn(target string) string {
-	q := c.calls[Create].path.query
-	i := slices.Index(q.names, "name")
+	return c.inQuery("name", target)
+}
+
+// ParentInQuery is the id of the parent in the target of a client's call that makes a child, where it is a parameter; "" elsewhere.
+func (c *Collection) ParentInQuery(target string) string { return c.inQuery("parent", target) }
+
+// inQuery is the parameter of a client's create that stands where the profile has a name.
+func (c *Collection) inQuery(name, target string) string {
+	k := c.calls[Create]
+	if k == nil {
+		return ""
+	}
+	q := k.path.query
+	i := slices.Index(q.names, name)
 	_, query, _ := strings.Cut(target, "?")
 	values, err := url.ParseQuery(query)
 	if i < 0 || err != nil {

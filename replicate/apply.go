@@ -194,6 +194,9 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	if err != nil {
 		return taken{rec: rec, ack: failedBefore(s, err)}
 	}
+	if rec, err = g.refound(ctx, rec, c, s); err != nil {
+		return taken{rec: rec, ack: failedBefore(s, err)}
+	}
 	if ack := g.childrenWait(rec.Entry, c, s); ack != nil {
 		return taken{rec: rec, ack: *ack}
 	}

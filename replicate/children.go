@@ -246,7 +246,7 @@ func (g *Engine) concludeChild(ctx context.Context, rec store.Record, f family, 
 	case profile.Accepted:
 		return g.acceptedChild(ctx, rec, f, ans)
 	case profile.Gone:
-		if cw.Kind == request.Delete && g.credible(ctx) {
+		if cw.Kind == request.Delete && g.credible(ctx, f.parents) {
 			return g.acceptedChild(ctx, rec, f, ans)
 		}
 		return g.refuse(ctx, rec, &ans, nil)

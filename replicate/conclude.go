@@ -181,7 +181,7 @@ func (g *Engine) read(ctx context.Context, c *profile.Collection, local string) 
 	kind := request.Unavailable
 	if ok || c.Judge(profile.Read, ans) == profile.Gone {
 		kind = request.NotFound
-		if !ok && !g.credible(ctx) {
+		if !ok && !g.credible(ctx, c) {
 			return nil, "", notProven(local)
 		}
 	}

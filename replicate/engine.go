@@ -159,6 +159,7 @@ type Engine struct {
 	moves   *moves
 	pools   *pools
 	idle    idle
+	proofs  proofs
 	started time.Time
 	counts  atomic.Pointer[Counts]
 	tasks   tasks

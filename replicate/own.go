@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/meridian-gateway/meridian/peer"
@@ -123,13 +124,65 @@ func (g *Engine) setAtCopy(ctx context.Context, c *profile.Collection, local str
 
 // credible reports whether this site's API may be believed when it says that there is no such record: some say so when they do not
 // know who asks.
-func (g *Engine) credible(ctx context.Context) bool {
-	call, ok := g.Profile.Alive()
+//
+// The proof is the profile's read that needs working credentials, and that the collection itself is still shown: rights to it that were
+// lost, and a collection that was switched off for a while, look like deletions.
+func (g *Engine) credible(ctx context.Context, c *profile.Collection) bool {
+	name := ""
+	if c != nil {
+		name = c.Name()
+	}
+	if g.proofs.fresh(name, g.now()) {
+		return true
+	}
+	if !g.proven(ctx, c) {
+		return false
+	}
+	g.proofs.note(name, g.now())
+	return true
+}
+
+// proofLife is for how long a proof counts: a thousand deletions need no thousand lists.
+const proofLife = 2 * time.Second
+
+// proofs remembers when an API last showed a collection.
+type proofs struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (p *proofs) fresh(name string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, ok := p.at[name]
+	return ok && now.Sub(at) < proofLife && !now.Before(at)
+}
+
+func (p *proofs) note(name string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at == nil {
+		p.at = make(map[string]time.Time)
+	}
+	p.at[name] = now
+}
+
+func (g *Engine) proven(ctx context.Context, c *profile.Collection) bool {
+	if call, ok := g.Profile.Alive(); ok {
+		if ans, err := g.Upstream.Do(ctx, call, true); err != nil || !g.Profile.Proves(ans) {
+			return false
+		}
+	}
+	if c == nil || c.Parent() != "" || !canList(c) {
+		return true
+	}
+	walk := c.List(g.now())
+	call, ok := walk.Call()
 	if !ok {
 		return true
 	}
 	ans, err := g.Upstream.Do(ctx, call, true)
-	return err == nil && g.Profile.Proves(ans)
+	return err == nil && ans.Status < 300
 }
 
 // reallyGone is what an answer to a deletion means in the end. Some APIs say that there is no such record when they mean that of the
@@ -137,7 +190,7 @@ func (g *Engine) credible(ctx context.Context) bool {
 func (g *Engine) reallyGone(ctx context.Context, c *profile.Collection, local string, v profile.Verdict) profile.Verdict {
 	switch {
 	case v == profile.Gone && !c.NeedsCurrent(profile.Delete):
-		if !g.credible(ctx) {
+		if !g.credible(ctx, c) {
 			return profile.Unavailable
 		}
 		return v
@@ -159,7 +212,7 @@ func (g *Engine) believed(ctx context.Context, c *profile.Collection, o ownCall,
 	switch {
 	case o.verb == profile.Delete:
 		return g.reallyGone(ctx, c, o.local, v)
-	case v == profile.Gone && !g.credible(ctx):
+	case v == profile.Gone && !g.credible(ctx, c):
 		return profile.Unavailable
 	}
 	return v

@@ -2,6 +2,8 @@ package replicate
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
@@ -61,6 +63,34 @@ func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local stri
 		return lost
 	}
 	return g.ignored(ctx, c, local, s.Fields)
+}
+
+// refound looks for the record of a copy that is about to be made again: what its API once said was gone may only have been hidden.
+func (g *Engine) refound(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (store.Record, error) {
+	e := rec.Entry
+	if e.Local != "" || e.Role != request.Copy || e.Version.IsZero() || s.Deleted || !s.Terms.Linked() {
+		return rec, nil
+	}
+	call, ok := c.FindCall(e.ID)
+	if !ok {
+		return rec, nil
+	}
+	ans, err := g.Upstream.Do(ctx, call, true)
+	if err != nil {
+		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
+	}
+	hits, err := c.Found(ans, e.ID)
+	if err == nil {
+		hits, err = g.verified(ctx, c, e.ID, hits)
+	}
+	if err != nil {
+		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
+	}
+	hits = slices.DeleteFunc(hits, func(h profile.Created) bool { return h.Local == e.Apart || c.Deleted(h.Record) })
+	if len(hits) == 0 {
+		return rec, nil
+	}
+	return g.step(ctx, rec, Paired{Local: hits[0].Local, Site: g.Self, Now: g.now()})
 }
 
 // searched finds the record of a create that was answered without a usable id, as some APIs do. What cannot be found now is left to

@@ -322,7 +322,7 @@ func (g *Engine) mark(ctx context.Context, c *profile.Collection, rec store.Reco
 // forget drops a request that was linked and of whose record nothing is left, when nobody has heard of it.
 func (g *Engine) forget(ctx context.Context, rec store.Record) fate {
 	e := rec.Entry
-	if unheardOf(&e) && g.credible(ctx) {
+	if unheardOf(&e) && g.credible(ctx, g.Profile.Collections[e.Collection]) {
 		if _, err := g.commit(ctx, rec, store.Tx{Entry: e, Forget: true, Unlink: []store.Link{{Site: g.Self, Local: e.Local}}, Now: g.now()}); err != nil {
 			return failed(err)
 		}
