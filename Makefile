@@ -24,6 +24,12 @@ test: setup check ## install what the tests need, check the sources, run every t
 long: setup ## the black-box tests with all their rounds, gateways under the race detector too
 	MERIDIAN_REQUIRE=1 MERIDIAN_LONG=1 RACE=1 go test -race -count=1 -timeout 2h ./tests/...
 
+.PHONY: field
+field: setup ## real request servers described by profile alone (Redmine, RT, CAP, CouchDB, Strapi, ...); installs them, some minutes
+	./scripts/field.sh
+	./scripts/fieldnpm.sh
+	MERIDIAN_FIELD=1 MERIDIAN_REQUIRE=1 go test -count=1 -timeout 60m ./tests/field ./tests/fieldnpm
+
 .PHONY: quick
 quick: check ## every test but the black-box ones
 	go test -race $$(go list ./... | grep -v /tests)
