@@ -181,3 +181,36 @@ func TestSeedByHand(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Two gateways of a site share a Redis: the one goes on with the seeding of the other when that is killed for good.
+func TestSeedOnRedis(t *testing.T) {
+	t.Parallel()
+	sites := harness.Fakes(t, "oslo", "rome")
+	sites[0].Store = harness.NewRedis(t).URL()
+	n := harness.Start(t, harness.Network{Sites: sites, Routes: everywhere})
+	oslo := n.At("oslo")
+	oslo.Replica(t)
+	oslo.Fill(old(0, 300, "oslo"))
+	seed(t, oslo, 0, "--rate", "20/s", "--detach")
+	harness.Eventually(t, time.Minute, "some are entered", func() error {
+		hits, err := n.At("rome").Find("status", "open")
+		if err == nil && len(hits) < 40 {
+			err = fmt.Errorf("%d are", len(hits))
+		}
+		return err
+	})
+	oslo.Kill()
+	harness.Eventually(t, 3*time.Minute, "the other gateway has entered all", func() error {
+		hits, err := n.At("rome").Find("status", "open")
+		if err == nil && len(hits) != 300 {
+			err = fmt.Errorf("%d are", len(hits))
+		}
+		return err
+	})
+	here, there := byNumber(t, oslo), byNumber(t, n.At("rome"))
+	for number, rec := range here {
+		if err := harness.Same(rec, there[number]); err != nil || rec["external_id"] != there[number]["external_id"] {
+			t.Errorf("%s: %v and %v", number, rec, there[number])
+		}
+	}
+}
