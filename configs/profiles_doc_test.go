@@ -11,6 +11,9 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 )
 
+// seen is the part that leads from what an API shows to what is to be written, in tables.
+const seen = "What I see, and what I write"
+
 // example is one block of docs/profiles.md, with the headings above it.
 type example struct {
 	part, section, text string
@@ -104,12 +107,69 @@ func TestReferenceExamples(t *testing.T) {
 	}
 }
 
+// What the tables say is to be written is a part of a profile that the gateway takes.
+func TestReferenceTables(t *testing.T) {
+	t.Parallel()
+	_, doc := documented(t)
+	_, part, _ := strings.Cut(doc, "\n## "+seen+"\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	found := 0
+	for _, row := range regexp.MustCompile(`(?m)^\|.*\|(.*)\|$`).FindAllStringSubmatch(part, -1) {
+		for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			if !strings.Contains(code[1], ": ") || strings.Contains(code[1], "…") {
+				continue
+			}
+			found++
+			if err := somewhere(code[1]); err != nil {
+				t.Errorf("docs/profiles.md: %s: %v", code[1], err)
+			}
+		}
+	}
+	if found < 60 {
+		t.Errorf("only %d things to write", found)
+	}
+}
+
+// somewhere tries a part of a profile in the places where it may stand; the error is that of the last.
+func somewhere(text string) (err error) {
+	text = strings.ReplaceAll(text, `\\`, `\`)
+	besides := ""
+	for key, line := range map[string]string{"external_id": "external_id: {field: /ext}\n", "etag": "etag: {field: /rev}\n", "path": "path: /api/tickets\n",
+		"list": "list: {path: \"{path}?c={cursor}&updated={since}\", next: /next, since: /at}\n"} {
+		if !strings.HasPrefix(text, key+":") {
+			besides += line
+		}
+	}
+	for _, e := range []example{
+		{part: "A collection", text: text + "\n" + besides},
+		{part: "A profile", text: text + "\n"},
+		{part: "A field", text: "x: {at: /x, " + text + "}\n"},
+		{part: "A field", text: text + "\n"},
+		{part: "A list", text: "list: {path: \"{path}?c={cursor}&updated={since}\", next: /next, since: /at, " + text + "}\n"},
+		{part: "A list", text: "list: {path: \"{path}?c={cursor}\", " + text + "}\n"},
+		{part: "A collection", text: "external_id: {field: /ext, " + text + "}\n"},
+		{part: "Children and files", text: "tickets: {path: /tickets}\n" + text + "\n"},
+		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: /comments\n" + indented(text, 2) + "\n  create: {intercept: false}\n  list: {path: \"{path}?t={parent}\"}\n"},
+		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: \"/tickets/{parent}/comments\"\n" + indented(text, 2) + "\n"},
+		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: /comments\n" + indented(text, 2) + "\n"},
+		{part: "Children and files", text: "tickets: {path: /tickets}\nfiles:\n  parent: tickets\n  path: \"/tickets/{parent}/files\"\n  " + strings.Replace(text, "content: {", "content: {read: {path: \"{path}/{id}/bytes\"}, ", 1) + "\n"},
+	} {
+		if _, err = Parse("profiles.md", []byte(e.network()), noEnv); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // The sections of each part are sorted, and have an example or lead to one.
 func TestReferenceIsSorted(t *testing.T) {
 	t.Parallel()
 	_, doc := documented(t)
 	for _, part := range strings.Split(doc, "\n## ")[2:] {
 		title, _, _ := strings.Cut(part, "\n")
+		if title == seen {
+			continue
+		}
 		last := ""
 		for _, section := range strings.Split(part, "\n### ")[1:] {
 			name, text, _ := strings.Cut(section, "\n")

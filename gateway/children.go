@@ -173,7 +173,8 @@ func (c *intercepted) form(in *multipart.Reader, part string) (file request.File
 	if file.SHA256 == "" {
 		return file, nil, bad("the form holds no file in its part " + part)
 	}
-	return file, c.m.Collection.FromParts(others), nil
+	fields, err = c.m.Collection.FromParts(others)
+	return file, fields, err
 }
 
 // timed is a body of which each piece must come in time, however long it is as a whole.

@@ -35,40 +35,56 @@ type payload struct {
 // of the API. The error has Kind Invalid: there is no place for something of it.
 func (c *Collection) setBody(call *request.Call, in payload) error {
 	k := c.calls[in.verb]
-	version := c.versionOf(in.now)
-	_, inside := c.versionIn(in.now.Record)
-	outside := in.now.Record != nil && !inside // the answer had it beside the record
-	if in.verb == Create || len(c.version) == 0 || outside && c.besides() {
-		version = nil
-	}
 	if k.body == patched {
+		version, outside := c.versionFor(in)
 		c.encode(call, k, c.patch(in, version, outside))
 		return nil
 	}
+	body, err := c.bodyOf(in)
+	if err == nil {
+		c.encode(call, k, body)
+	}
+	return err
+}
+
+// versionFor is the version that a write names, nil for none; outside says that answers have it beside the record.
+func (c *Collection) versionFor(in payload) (version []byte, outside bool) {
+	_, inside := c.versionIn(in.now.Record)
+	outside = in.now.Record != nil && !inside
+	if in.verb == Create || len(c.version) == 0 || outside && c.besides() {
+		return nil, outside
+	}
+	return c.versionOf(in.now), outside
+}
+
+// bodyOf is the JSON text of a write.
+func (c *Collection) bodyOf(in payload) (body []byte, err error) {
+	version, outside := c.versionFor(in)
 	if version != nil && !outside {
 		if err := in.record.set(c.version[0], version); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	body := nest(c.envelope.call, request.Fields(in.record.members).AppendJSON(nil))
+	if k := c.calls[in.verb]; in.verb == Create && len(k.send) > 0 {
+		body, err = c.sent(k, in)
+	} else {
+		body = nest(c.envelope.call, request.Fields(in.record.members).AppendJSON(nil))
+	}
 	if version != nil && outside {
-		var err error
 		if body, err = splice(body, c.versionPlace(true), version); err != nil {
-			return noPlace(c.version[0])
+			return nil, noPlace(c.version[0])
 		}
 	}
 	v := c.vars(in.local, in.now)
 	for _, x := range c.with {
-		if in.verb == Create && slices.Contains(namesIn(x.value), "id") {
+		if err != nil || in.verb == Create && slices.Contains(namesIn(x.value), "id") {
 			continue
 		}
-		var err error
 		if body, err = splice(body, x.at, fillJSON(x.value, v)); err != nil {
-			return noPlace(x.at)
+			return nil, noPlace(x.at)
 		}
 	}
-	c.encode(call, k, body)
-	return nil
+	return body, err
 }
 
 func noPlace(p pointer) error {

@@ -306,3 +306,29 @@ collections: {tickets: {path: /never, envelope: {answer: /named}, id: {at: /key}
 		t.Errorf("%+v", other)
 	}
 }
+
+// A field that is taken when a record is made, and never after: a later call with its member means something else by it.
+func TestTakenOnce(t *testing.T) {
+	c := ticketsOf(t, `envelope: {call: /ticket}, others: drop, fields: {subject: /subject, description: {read: /description, write: /comment/body, update: false}}`)
+	f := fieldsOf(t, `{"subject":"s","description":"d"}`)
+	create, err1 := c.CreateCall(f, Marks{})
+	update, err2 := c.UpdateCall("1", f, Marks{}, Current{})
+	if got := string(create.Body) + string(update.Body); got != `{"ticket":{"subject":"s","comment":{"body":"d"}}}{"ticket":{"subject":"s"}}` || err1 != nil || err2 != nil {
+		t.Error(got, err1, err2)
+	}
+	for v, want := range map[Verb]string{Create: `{"description":"d"}`, Update: `{}`} {
+		if got, err := c.Decode(v, "application/json", []byte(`{"ticket":{"comment":{"body":"d"}}}`), nil); err != nil || string(got.AppendJSON(nil)) != want {
+			t.Error(v, got, err)
+		}
+	}
+	if got, err := c.FromRecord([]byte(`{"subject":"s","description":"d"}`)); err != nil || string(got.AppendJSON(nil)) != string(f.AppendJSON(nil)) {
+		t.Error(got, err)
+	}
+	if got := c.Expect(f); string(got.AppendJSON(nil)) != `{"subject":"s"}` || !c.Once("description") || c.Once("subject") || c.Once("x") {
+		t.Error(got)
+	}
+	own, ok := c.OwnCall("1", []byte(`{"ticket":{"subject":"s","comment":{"body":"d"},"group":1}}`))
+	if !ok || string(own.Body) != `{"ticket":{"comment":{"body":"d"},"group":1}}` {
+		t.Error(ok, string(own.Body))
+	}
+}

@@ -115,3 +115,17 @@ func (c *Collection) ParentOf(record []byte) string {
 	}
 	return unquoted(raw)
 }
+
+// Shown tells from the answer to a list whether the API shows the collection: known is false where it says nothing about that, since
+// it may have no such list.
+func (c *Collection) Shown(a request.Answer) (shown, known bool) {
+	switch s := a.Status; {
+	case s >= 200 && s < 300:
+		return true, true
+	case s == 401 || s == 403:
+		return false, true
+	case s == 400 || s == 405 || s == 501 || c.assumed && s != 429 && s < 500:
+		return true, false
+	}
+	return false, true
+}

@@ -43,6 +43,8 @@ func Compile(name string, s Spec) (*Profile, []Problem) {
 		k := &compiler{at: []string{"collections", n}}
 		p.Collections[n] = k.collection(n, under.collection(n, s.Collections[n]))
 		p.Collections[n].style = look
+		// The plain convention lists records below their path; nobody has said that this API does.
+		p.Collections[n].assumed = s.Preset == "rest" && s.Collections[n].List == nil
 		c.problems = append(c.problems, k.problems...)
 	}
 	c.families(p)

@@ -96,7 +96,7 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 		c.notOfList(v, s)
 	}
 	c.also(v, s, of, &k)
-	c.callBody(v, s, &k)
+	c.callBody(v, s, of, &k)
 	c.callPath(out, v, s, of, &k)
 	return &k
 }
@@ -123,7 +123,7 @@ func (c *compiler) also(v Verb, s CallSpec, of CollectionSpec, k *call) {
 }
 
 // callBody checks the method of a call, and what is in its body.
-func (c *compiler) callBody(v Verb, s CallSpec, k *call) {
+func (c *compiler) callBody(v Verb, s CallSpec, of CollectionSpec, k *call) {
 	reads := v == Read || v == List
 	switch {
 	case !token.MatchString(k.method):
@@ -143,7 +143,7 @@ func (c *compiler) callBody(v Verb, s CallSpec, k *call) {
 		c.problem(fmt.Sprintf("body is merge, full or json-patch, not %q", s.Body), "", string(v), "body")
 	}
 	switch {
-	case s.Send == nil:
+	case s.Send == nil, v == Create && of.first() && isObject(k.send):
 	case v == Create || v == Update || v == Replace:
 		c.problem("the body of this call is the record", "a field with const: is written besides, and envelope.with: stands beside the record", string(v), "send")
 	case k.method == http.MethodGet:
@@ -170,14 +170,14 @@ func (c *compiler) callPath(out *Collection, v Verb, s CallSpec, of CollectionSp
 		s.Path = "{path}" + s.Path
 	}
 	known := []string{"id", "parent", "version"}
-	if v == Create && of.Content != nil {
-		known = append(known, "name")
-	}
 	if v == List {
 		known = []string{"parent", "since", "page", "offset", "cursor", "size"}
 	}
 	if v == Create && of.Content != nil {
 		known = append(known, "name")
+	}
+	if v == Create && of.first() {
+		known = append(known, "token", "type")
 	}
 	var err error
 	if k.path, err = parseTemplate(strings.ReplaceAll(s.Path, "{path}", of.Path), known...); err != nil {

@@ -180,7 +180,10 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 	if len(s.Const) > 0 {
 		f.read = nil
 	}
-	f.late = s.Create != nil && !*s.Create
+	f.late, f.once = s.Create != nil && !*s.Create, s.Update != nil && !*s.Update
+	if f.late && f.once {
+		c.problem("the field is taken neither when a record is made nor later", "say read: alone where it is only read", at("update")...)
+	}
 	if f.set = c.setter(name, s.Set, in); f.set != nil {
 		f.write = nil
 	}

@@ -25,7 +25,7 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 		}
 		x := extra{p, json.RawMessage(e.With[at])}
 		for _, name := range namesIn(x.value) {
-			if name != "id" && name != "parent" && name != "version" {
+			if known := name == "id" || name == "parent" || name == "version" || s.first() && (name == "token" || name == "name" || name == "type"); !known {
 				c.problem(fmt.Sprintf("{%s} means nothing here", name), "names in braces are {id}, {parent} and {version}", "envelope", "with", at)
 			}
 		}

@@ -15,6 +15,8 @@ type making struct {
 	current []byte
 	// whole says that there are no other fields than these.
 	whole bool
+	// made says that this is a new record, which has what the API does not take later.
+	made bool
 	// refused hears of a field whose value this site cannot hold, and leaves it out; nil: that ends the making.
 	refused func(request.Field)
 }
@@ -40,6 +42,9 @@ func (c *Collection) compose(m making) (*record, error) {
 		}
 	}
 	for _, x := range list {
+		if named := c.named[x.Name]; named != nil && named.once && !m.made {
+			continue
+		}
 		if err := c.put(r, x, m.current, all); err != nil && m.refused == nil {
 			return nil, err
 		} else if err != nil {
@@ -95,7 +100,7 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 	} else {
 		f = f.Without(c.Late(f).Names()...)
 	}
-	r, err := c.compose(making{fields: f, current: current, whole: true})
+	r, err := c.compose(making{fields: f, current: current, whole: true, made: current == nil})
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +118,10 @@ func (c *Collection) wholeBody(current []byte, f request.Fields) (*record, error
 	}
 	return r, nil
 }
+
+// Once reports whether this site's API takes a field only when a record is made, so that what a record shows of it says nothing of what
+// the field has become since.
+func (c *Collection) Once(name string) bool { return c.named[name] != nil && c.named[name].once }
 
 // Late are those of the fields that the API does not take when a record is made: an update is to follow.
 func (c *Collection) Late(f request.Fields) request.Fields {

@@ -1,12 +1,9 @@
 package profile
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,37 +15,44 @@ import (
 // bytesOf is how a collection of files has the bytes of one.
 type bytesOf struct {
 	read             *call
-	at               pointer // to the address of the bytes, where there is no call
-	upload           string  // multipart, raw or then
-	part             string
+	at               pointer // to the address of the bytes, or to the bytes themselves
+	inline           bool    // at points to them, in base64
+	upload           string  // multipart, raw, then or first
+	part, record     string  // the parts of a form with the bytes and, where it is one, with the record
 	put              *call
+	post             *call   // takes the bytes before there is a record
+	token            pointer // what its answer says that they are called
 	name, kind, size pointer
 }
 
-// The ways of an upload: in a form with other fields; the bytes alone; a record first and the bytes after it.
+// The ways of an upload: in a form with other fields; the bytes alone; a record first and the bytes after it; the bytes first, for a
+// token with which the record is made.
 const (
-	uploadForm = "multipart"
-	uploadRaw  = "raw"
-	uploadThen = "then"
+	uploadForm  = "multipart"
+	uploadRaw   = "raw"
+	uploadThen  = "then"
+	uploadFirst = "first"
 )
 
 func (c *compiler) content(out *Collection, s CollectionSpec) {
 	if s.Content == nil {
 		return
 	}
-	k := &bytesOf{upload: s.Content.Upload, part: s.Content.Part, at: c.pointer(s.Content.At, "content", "at"),
-		name: c.pointer(s.Content.Name, "content", "name"), kind: c.pointer(s.Content.Type, "content", "type"), size: c.pointer(s.Content.Size, "content", "size")}
+	k := &bytesOf{upload: s.Content.Upload, part: s.Content.Part, record: s.Content.Record, at: c.pointer(s.Content.At, "content", "at"),
+		name: c.pointer(s.Content.Name, "content", "name"), kind: c.pointer(s.Content.Type, "content", "type"), size: c.pointer(s.Content.Size, "content", "size"),
+		inline: s.Content.Decode != "", token: c.pointer(s.Content.Token, "content", "token")}
 	if k.part == "" {
 		k.part = "file"
 	}
 	if k.upload == "" {
 		k.upload = uploadForm
 	}
-	k.read = c.contentCall(out, s, s.Content.Read, "read", http.MethodGet)
-	k.put = c.contentCall(out, s, s.Content.Put, "put", http.MethodPut)
+	k.read = c.contentCall(s, s.Content.Read, "read", http.MethodGet)
+	k.put = c.contentCall(s, s.Content.Put, "put", http.MethodPut)
+	k.post = c.contentCall(s, s.Content.Post, "post", http.MethodPost)
 	switch {
-	case k.upload != uploadForm && k.upload != uploadRaw && k.upload != uploadThen:
-		c.problem(fmt.Sprintf("upload is multipart, raw or then, not %q", k.upload), "", "content", "upload")
+	case !slices.Contains([]string{uploadForm, uploadRaw, uploadThen, uploadFirst}, k.upload):
+		c.problem(fmt.Sprintf("upload is multipart, raw, then or first, not %q", k.upload), "", "content", "upload")
 	case k.read == nil && k.at == nil:
 		c.problem("it is not said where the bytes of a file are", `as in content: {read: {path: "{path}/{id}/content"}}, or at: /content_url`, "content", "read")
 	case (k.upload == uploadThen) != (k.put != nil):
@@ -56,13 +60,14 @@ func (c *compiler) content(out *Collection, s CollectionSpec) {
 	case s.Parent == "":
 		c.problem("files belong to a request", "as in parent: tickets", "parent")
 	}
+	c.contentMore(s, k)
 	out.content = k
-	if k.upload == uploadThen && out.calls[Create] != nil {
+	if (k.upload == uploadThen || k.upload == uploadFirst) && out.calls[Create] != nil {
 		out.calls[Create].hidden, out.rides = true, true // a client's file is one when its bytes are there
 	}
 }
 
-func (c *compiler) contentCall(out *Collection, s CollectionSpec, of *CallSpec, key, method string) *call {
+func (c *compiler) contentCall(s CollectionSpec, of *CallSpec, key, method string) *call {
 	if of == nil || of.Off {
 		return nil
 	}
@@ -74,8 +79,13 @@ func (c *compiler) contentCall(out *Collection, s CollectionSpec, of *CallSpec, 
 		k.status = of.Status
 	}
 	t, err := parseTemplate(strings.ReplaceAll(of.Path, "{path}", s.Path), "id", "parent", "name")
-	if err != nil || !t.has("id") {
+	switch one := key != "post"; {
+	case err != nil:
+		c.problem(err.Error(), `as in path: "{path}/{id}/content"`, "content", key, "path")
+	case one && !t.has("id"):
 		c.problem("the path of the bytes of a file holds {id}, and may hold {path}, {parent} and {name}", `as in path: "{path}/{id}/content"`, "content", key, "path")
+	case !one && t.has("id"):
+		c.problem("there is no {id} before there is a record", `as in path: "/uploads?filename={name}"`, "content", key, "path")
 	}
 	k.path = t
 	return k
@@ -108,11 +118,16 @@ func unquoted(raw []byte) string {
 
 // ContentCall reads the bytes of a file. The error has Kind Doubtful: its record does not say where they are.
 func (c *Collection) ContentCall(local string, record []byte) (request.Call, error) {
+	if c.content.inline && c.content.read == nil {
+		return c.ReadCall(local), nil
+	}
 	if c.content.read != nil {
 		v := c.vars(local, Current{})
 		v["name"] = request.Quote(c.FileOf(record).Name)
 		call := c.made(c.content.read, v)
-		call.Header.Set("Accept", "*/*")
+		if !c.content.inline {
+			call.Header.Set("Accept", "*/*")
+		}
 		return call, nil
 	}
 	raw, ok := lookup(record, c.content.at)
@@ -157,24 +172,19 @@ func (c *Collection) UploadCall(f request.Fields, file request.File, m Marks) (c
 			return request.Call{}, nil, nil, err
 		}
 	}
-	var b bytes.Buffer
-	w := multipart.NewWriter(&b)
+	parts := make([]formPart, 0, len(r.members))
 	for _, x := range r.members {
-		if err := w.WriteField(x.Name, unquoted(x.Value)); err != nil {
+		parts = append(parts, formPart{name: x.Name, text: []byte(unquoted(x.Value))})
+	}
+	if k.record != "" {
+		body, err := c.as(Create).bodyOf(payload{verb: Create, record: r})
+		if err != nil {
 			return request.Call{}, nil, nil, err
 		}
+		parts = []formPart{{k.record, typeJSON, body}}
 	}
-	h := textproto.MIMEHeader{"Content-Type": {orOctets(file.Type)}}
-	h.Set("Content-Disposition", `form-data; name="`+quoteName(k.part)+`"; filename="`+quoteName(file.Name)+`"`)
-	if _, err := w.CreatePart(h); err != nil {
-		return request.Call{}, nil, nil, err
-	}
-	before = bytes.Clone(b.Bytes())
-	if err := w.Close(); err != nil {
-		return request.Call{}, nil, nil, err
-	}
-	call.Header["Content-Type"] = []string{w.FormDataContentType()}
-	return call, before, b.Bytes()[len(before):], nil
+	before, after, err = k.form(&call, file, parts)
+	return call, before, after, err
 }
 
 // describe writes a file's name and type where its record has them, unless something else is there or the API sets them itself.
@@ -216,13 +226,23 @@ func (c *Collection) FilePart() (part string, raw bool) {
 	return c.content.part, c.content.upload == uploadRaw
 }
 
-// FromParts maps the fields of a form with a file to canonical ones.
-func (c *Collection) FromParts(parts map[string]string) request.Fields {
+// FromParts maps the fields of a form with a file to canonical ones. The error has Kind Invalid: the part with the record is none.
+func (c *Collection) FromParts(parts map[string]string) (request.Fields, error) {
+	if name := c.content.record; name != "" {
+		text, there := parts[name]
+		if !there {
+			return nil, nil
+		}
+		if err := CheckJSON([]byte(text), partLevels); err != nil {
+			return nil, err
+		}
+		return c.as(Create).FromCall([]byte(text))
+	}
 	r := &record{}
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		r.members = append(r.members, request.Field{Name: name, Value: request.Quote(parts[name])})
 	}
-	return c.canonical(request.Fields(r.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write })
+	return c.canonical(request.Fields(r.members).AppendJSON(nil), c.writing, func(f *field) pointer { return f.write }), nil
 }
 
 // NameIn is the name of the file in the target of a client's raw upload, "" when it is not there.

@@ -111,3 +111,18 @@ func TestUnshown(t *testing.T) {
 		}
 	}
 }
+
+// An answer to a create that is a link is not the record, whatever it says besides the id.
+func TestLinksAreNoRecords(t *testing.T) {
+	for more, want := range map[string]bool{", others: drop": false, "": true} {
+		c := ticketsOf(t, `envelope: {call: /fields, answer: /fields}, id: {from: body, at: /key}, fields: {subject: /summary}`+more)
+		made, err := c.Created(request.Answer{Status: 201, Body: []byte(`{"id":"1","key":"A-1","self":"x"}`)})
+		if err != nil || made.Local != "A-1" || (made.Record != nil) != want {
+			t.Errorf("%s: %+v %v", more, made, err)
+		}
+		made, err = c.Created(request.Answer{Status: 201, Body: []byte(`{"id":"1","key":"A-1","fields":{"summary":"s"}}`)})
+		if err != nil || string(made.Record) != `{"summary":"s"}` {
+			t.Errorf("%s: %+v %v", more, made, err)
+		}
+	}
+}

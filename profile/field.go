@@ -34,6 +34,7 @@ type field struct {
 	mute        bool // the gateway never writes it, clients may
 	set         *setter
 	late        bool // not taken when a record is made
+	once        bool // taken only then
 }
 
 // translation are the values of a field that are others here, by scalar.
@@ -172,4 +173,9 @@ type top struct {
 	hidden bool      // not a field of its own name
 	fields []*field  // the member is this field, or has these in it
 	strip  []pointer // hidden parts of it, relative to its value
+}
+
+// once reports whether the member is only for fields that the API takes when a record is made: later it means something else.
+func (t *top) once() bool {
+	return len(t.fields) > 0 && !slices.ContainsFunc(t.fields, func(f *field) bool { return !f.once })
 }

@@ -86,7 +86,14 @@ func (c *Collection) DecodeNeedsCurrent(contentType string) bool {
 // are those that it changes; those that it removes are null. body must have passed CheckBody. The error has Kind Invalid: it is no
 // such body, or does not fit the record; or Precondition: a test in it failed.
 func (c *Collection) Decode(v Verb, contentType string, body, current []byte) (request.Fields, error) {
-	c = c.as(v)
+	out, err := c.as(v).decode(v, contentType, body, current)
+	if v != Create {
+		out = slices.DeleteFunc(out, func(x request.Field) bool { return c.Once(x.Name) })
+	}
+	return out, err
+}
+
+func (c *Collection) decode(v Verb, contentType string, body, current []byte) (request.Fields, error) {
 	switch c.kindOf(v, mediaOf(contentType)) {
 	case patchBody:
 		return c.patchedFields(v, body, current)

@@ -110,6 +110,9 @@ func (l *losses) kept(c *Collection) {
 	if f.most > 0 && f.truncate {
 		l.at("too_long", fmt.Sprintf("a text of more than %d characters comes back cut off", f.most), "")
 	}
+	if f.once {
+		l.at("update", "it is written when a record is made: what other sites make of it later does not come here", "")
+	}
 	if f.preset != nil {
 		l.at("default", fmt.Sprintf("a request without a value shows %s once it was made here", shown(f.preset)), "")
 	}

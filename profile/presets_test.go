@@ -31,7 +31,9 @@ func TestPresets(t *testing.T) {
 			}
 		}
 		for known, c := range f.named {
-			if _, there := s.Collections[c.Parent]; there {
+			if _, there := s.Collections[c.Parent]; there && c.Path == "" {
+				s.Collections[known] = CollectionSpec{Path: "/left/{parent}/to/say"}
+			} else if there {
 				s.Collections[known] = CollectionSpec{}
 			}
 		}

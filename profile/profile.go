@@ -59,6 +59,7 @@ type Collection struct {
 	name   string
 	parent string // the collection whose records this one's belong to
 	under  string // the record of that collection, where it is known
+	given  vars   // further values of names in calls
 	rides  bool   // clients do not make records of it by themselves
 	// parentAt is where a record names its parent; nil where the path does.
 	parentAt struct {
@@ -79,6 +80,8 @@ type Collection struct {
 	find   *call // by the external id; nil when there is none
 	search search
 	lister lister
+	// assumed says that the list is the preset's convention, and not described.
+	assumed bool
 
 	stamp    struct{ owner, version, request, state pointer }
 	etag     bool

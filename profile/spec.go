@@ -128,19 +128,28 @@ type WatchSpec struct {
 	New    string        `yaml:"new"`
 }
 
-// ContentSpec is where the bytes of a file are: the call that Read describes, or the address that At points to in its record. Upload
-// is multipart (in the part named Part), raw, or then: the record is made first, and the call that Put describes gives it its bytes.
-// Name, Type and Size are pointers into the record.
+// ContentSpec is where the bytes of a file are: the call that Read describes, or the address that At points to in its record; with
+// Decode base64, At points to the bytes themselves, in the answer to Read or else in the record. Upload is multipart (in the part named
+// Part; the part named Record has the record as JSON, else each of its members is one), raw, then: the record is made first, and the
+// call that Put describes gives it its bytes, or first: the call that Post describes takes the bytes, and what Token points to in its
+// answer is {token} in the call that makes the record. Name, Type and Size are pointers into the record.
 type ContentSpec struct {
 	Read   *CallSpec `yaml:"read"`
 	At     string    `yaml:"at"`
+	Decode string    `yaml:"decode"`
 	Put    *CallSpec `yaml:"put"`
+	Post   *CallSpec `yaml:"post"`
+	Token  string    `yaml:"token"`
 	Upload string    `yaml:"upload"`
 	Part   string    `yaml:"part"`
+	Record string    `yaml:"record"`
 	Name   string    `yaml:"name"`
 	Type   string    `yaml:"type"`
 	Size   string    `yaml:"size"`
 }
+
+// first reports whether the bytes of files come before their records.
+func (s CollectionSpec) first() bool { return s.Content != nil && s.Content.Upload == uploadFirst }
 
 // Null is a literal that stands for no value, or nothing at all (Omit). In YAML the literal, or the word omit.
 type Null struct {
@@ -304,6 +313,8 @@ type FieldSpec struct {
 	Default Literal `yaml:"default"`
 	// Create false says that the API does not take the field when a record is made: an update follows.
 	Create *bool `yaml:"create"`
+	// Update false says that the API takes the field only when a record is made: what becomes of it later is kept elsewhere.
+	Update *bool `yaml:"update"`
 	// Set is the call that sets the field, where the API does not take it in the record.
 	Set *SetSpec `yaml:"set"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.

@@ -76,7 +76,7 @@ func (g *Engine) download(ctx context.Context, cc *profile.Collection, local str
 		return "", 0, err
 	}
 	defer w.Drop()
-	if _, err := io.Copy(w, res.Body); err != nil {
+	if _, err := io.Copy(w, cc.Bytes(res.Body)); err != nil {
 		return "", 0, &request.Error{Op: "replicate.download", Kind: request.Unavailable, Err: err, Retry: time.Second}
 	}
 	return w.Done()
@@ -89,6 +89,11 @@ func (g *Engine) upload(ctx context.Context, cc *profile.Collection, e request.E
 		return request.Answer{}, err
 	}
 	defer func() { _ = f.Close() }()
+	if first, before, after, ok := cc.FirstCall(*c.File); ok {
+		size := int64(len(before)) + c.File.Size + int64(len(after))
+		up, err := g.stream(ctx, first, io.MultiReader(bytes.NewReader(before), f, bytes.NewReader(after)), size, true)
+		return g.attach(ctx, cc, c, m, upstreamAnswer{up, err})
+	}
 	call, before, after, err := cc.UploadCall(c.Fields, *c.File, m)
 	if err != nil {
 		return request.Answer{}, err
@@ -98,6 +103,38 @@ func (g *Engine) upload(ctx context.Context, cc *profile.Collection, e request.E
 	}
 	size := int64(len(before)) + c.File.Size + int64(len(after))
 	return g.stream(ctx, call, io.MultiReader(bytes.NewReader(before), f, bytes.NewReader(after)), size, true)
+}
+
+// upstreamAnswer is what came of a call.
+type upstreamAnswer struct {
+	request.Answer
+	err error
+}
+
+// attach makes the record of a file whose bytes this site's API has taken already, as up says, or has not: then nothing is done.
+func (g *Engine) attach(ctx context.Context, cc *profile.Collection, c request.Child, m profile.Marks, up upstreamAnswer) (request.Answer, error) {
+	token, err := []byte(nil), up.err
+	if err == nil {
+		token, err = cc.TokenIn(up.Answer)
+	}
+	switch {
+	case err == nil:
+	case up.err == nil && request.KindOf(err) == request.Invalid && cc.Judge(profile.Create, up.Answer) == profile.Refused:
+		return up.Answer, nil
+	case up.err == nil && request.KindOf(err) == request.Invalid:
+		return request.Answer{}, err
+	default: // bytes without a record are nothing
+		return request.Answer{}, &request.Error{Op: "replicate.upload", Kind: request.NotSent, Err: err, Retry: time.Second}
+	}
+	call, err := cc.AttachCall(c.Fields, m, *c.File, token)
+	if err != nil {
+		return request.Answer{}, err
+	}
+	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, true)
+	if err != nil || cc.Judge(profile.Create, ans) != profile.Accepted {
+		return ans, err
+	}
+	return cc.Told(ans, up.Answer), nil
 }
 
 // filled makes sure that a file in this site's API has the bytes that it should have: they are put there where that is a call of its

@@ -112,7 +112,7 @@ func differs(c *profile.Collection, e *request.Entry, got request.Fields) differ
 		want, held := d.want.Get(f.Name)
 		is, there := got.Get(f.Name)
 		switch {
-		case held && same(want, is), !held && (!there || same(f.Value, is)), !held && e.Role != request.Owner:
+		case held && same(want, is), !held && (!there || same(f.Value, is) || c.Once(f.Name)), !held && e.Role != request.Owner:
 			d.merged = append(d.merged, f) // as it should be, or not kept here
 		default:
 			d.names = append(d.names, f.Name)

@@ -182,7 +182,11 @@ func (g *Engine) proven(ctx context.Context, c *profile.Collection) bool {
 		return true
 	}
 	ans, err := g.Upstream.Do(ctx, call, true)
-	return err == nil && ans.Status < 300
+	if err != nil {
+		return false
+	}
+	shown, _ := c.Shown(ans)
+	return shown
 }
 
 // reallyGone is what an answer to a deletion means in the end. Some APIs say that there is no such record when they mean that of the
