@@ -130,11 +130,10 @@ func TestReferenceTables(t *testing.T) {
 	}
 }
 
-// somewhere tries a part of a profile in the places where it may stand; the error is that of the last.
+// somewhere tries a part of a profile in the places where it may stand; the error is that of the first.
 func somewhere(text string) (err error) {
-	text = strings.ReplaceAll(text, `\\`, `\`)
 	besides := ""
-	for key, line := range map[string]string{"external_id": "external_id: {field: /ext}\n", "etag": "etag: {field: /rev}\n", "path": "path: /api/tickets\n",
+	for key, line := range map[string]string{"external_id": "external_id: {field: /ext}\n", "etag": "etag: {field: /rev}\n", "replace": "replace: false\n",
 		"list": "list: {path: \"{path}?c={cursor}&updated={since}\", next: /next, since: /at}\n"} {
 		if !strings.HasPrefix(text, key+":") {
 			besides += line
@@ -148,14 +147,19 @@ func somewhere(text string) (err error) {
 		{part: "A list", text: "list: {path: \"{path}?c={cursor}&updated={since}\", next: /next, since: /at, " + text + "}\n"},
 		{part: "A list", text: "list: {path: \"{path}?c={cursor}\", " + text + "}\n"},
 		{part: "A collection", text: "external_id: {field: /ext, " + text + "}\n"},
+		{part: "A collection", text: "external_id: {field: /ext, find: \"{path}?q={value}\", " + text + "}\n"},
 		{part: "Children and files", text: "tickets: {path: /tickets}\n" + text + "\n"},
 		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: /comments\n" + indented(text, 2) + "\n  create: {intercept: false}\n  list: {path: \"{path}?t={parent}\"}\n"},
 		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: \"/tickets/{parent}/comments\"\n" + indented(text, 2) + "\n"},
 		{part: "Children and files", text: "tickets: {path: /tickets}\ncomments:\n  parent: tickets\n  path: /comments\n" + indented(text, 2) + "\n"},
 		{part: "Children and files", text: "tickets: {path: /tickets}\nfiles:\n  parent: tickets\n  path: \"/tickets/{parent}/files\"\n  " + strings.Replace(text, "content: {", "content: {read: {path: \"{path}/{id}/bytes\"}, ", 1) + "\n"},
 	} {
-		if _, err = Parse("profiles.md", []byte(e.network()), noEnv); err == nil {
+		_, wrong := Parse("profiles.md", []byte(e.network()), noEnv)
+		if wrong == nil {
 			return nil
+		}
+		if err == nil {
+			err = wrong
 		}
 	}
 	return err
