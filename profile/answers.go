@@ -120,7 +120,8 @@ func (c *Collection) Answered(a request.Answer, local string) (record []byte, ok
 	return w.record, true
 }
 
-// holds reports whether a record is the one with the id, and more than that id.
+// holds reports whether a record is the one with the id, and more than that id: some APIs answer a write with a link. Where members that no
+// field names are the site's alone, they tell nothing.
 func (c *Collection) holds(w wrapped, local string) bool {
 	if len(c.id.at) > 0 {
 		// A record that does not show its id is taken where ids come from elsewhere.
@@ -131,7 +132,7 @@ func (c *Collection) holds(w wrapped, local string) bool {
 	more := false
 	members(w.record, func(m member) bool {
 		t := c.reading[m.name]
-		more = t == nil || !t.hidden
+		more = t == nil && !c.only || t != nil && !t.hidden
 		return !more
 	})
 	return more

@@ -121,7 +121,7 @@ func (c *Collection) overlaid(current []byte, f request.Fields) (*record, error)
 			if _, there := r.get(x.Name); !there {
 				r.members = append(r.members, x)
 			}
-		case named.write == nil || named.fixed != nil:
+		case named.write == nil || named.fixed != nil || named.once && !named.write.equal(named.read):
 		case named.write.equal(named.read):
 			same = append(same, named.write)
 		default:
@@ -145,7 +145,7 @@ func (c *Collection) others(of []byte) []pointer {
 	var out []pointer
 	if c.only {
 		members(of, func(m member) bool {
-			if c.writing[m.name] == nil {
+			if t := c.writing[m.name]; t == nil || t.once() {
 				out = append(out, pointer{m.name})
 			}
 			return true

@@ -80,6 +80,8 @@ type Collection struct {
 	find   *call // by the external id; nil when there is none
 	search search
 	lister lister
+	// assumed says that the list is the preset's convention, and not described.
+	assumed bool
 
 	stamp    struct{ owner, version, request, state pointer }
 	etag     bool

@@ -313,6 +313,8 @@ type FieldSpec struct {
 	Default Literal `yaml:"default"`
 	// Create false says that the API does not take the field when a record is made: an update follows.
 	Create *bool `yaml:"create"`
+	// Update false says that the API takes the field only when a record is made: what becomes of it later is kept elsewhere.
+	Update *bool `yaml:"update"`
 	// Set is the call that sets the field, where the API does not take it in the record.
 	Set *SetSpec `yaml:"set"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.
