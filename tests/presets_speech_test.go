@@ -13,7 +13,7 @@ import (
 
 // speeches are how clients speak to each product, and what its users say in a profile, by the name of the preset.
 func speeches() map[string]speech {
-	return map[string]speech{"arsystem": arSystem(), "freshdesk": freshdesk(), "servicenow": serviceNow()}
+	return map[string]speech{"arsystem": arSystem(), "freshdesk": freshdesk(), "github": gitHub(), "jira": jira(), "servicenow": serviceNow(), "zendesk": zendesk()}
 }
 
 // arSystem has forms whose fields are named in words. Its clients log in, too.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -33,6 +34,9 @@ type speech struct {
 	remove  func(id string) harness.Call
 	// shown are the words of a record, with its id in addresses under id; ok is false for one that counts as gone.
 	shown func(r map[string]any) (w harness.Record, ok bool)
+	// narrow are words that the product has no place for; closes says that it closes what is deleted.
+	narrow []string
+	closes bool
 	// comments are the texts of a request's comments, oldest first.
 	comments func(p contract.Product, id string) []string
 }
@@ -233,7 +237,11 @@ func wantWords(t *testing.T, all map[string]voice, w words, sites ...string) map
 		want[k] = v
 	}
 	for _, at := range sites {
-		ids[at] = all[at].WantCopy(w["subject"], 2*soon, want).ID()
+		held := maps.Clone(want)
+		for _, k := range all[at].narrow {
+			delete(held, k)
+		}
+		ids[at] = all[at].WantCopy(w["subject"], 2*soon, held).ID()
 	}
 	return ids
 }
@@ -256,7 +264,11 @@ func wantTexts(t *testing.T, all map[string]voice, ids map[string]string, what s
 func wantGone(t *testing.T, all map[string]voice, subject string, sites ...string) {
 	t.Helper()
 	for _, at := range sites {
-		all[at].WantNone(subject, 2*soon)
+		if all[at].closes {
+			all[at].WantCopy(subject, 2*soon, map[string]any{"status": "closed"})
+		} else {
+			all[at].WantNone(subject, 2*soon)
+		}
 	}
 }
 
