@@ -149,6 +149,7 @@ func notesToZ() map[string]string {
 		"return":        "Ownership goes back to where it came from.",
 		"routes":        "What goes where, in order.",
 		"schedule":      "When a route runs that has no events: exactly one of cron, at and every.",
+		"search":        "What searches call the field.",
 		"security":      "How gateways know each other.",
 		"send":          "Of a login: headers that carry {token} (default Authorization: Bearer {token}). Of a call: its body.",
 		"set":           "The call that sets the field, where the API does not take it in the record.",

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // fields compiles the mapping between the record and the canonical fields.
@@ -179,6 +180,9 @@ func (c *compiler) field(name string, s FieldSpec, in CollectionSpec) *field {
 	}
 	if len(s.Const) > 0 {
 		f.read = nil
+	}
+	if f.search = s.Search; strings.ContainsFunc(s.Search, unicode.IsControl) {
+		c.problem("the name of a field in searches is one line", "as in search: cf_2", at("search")...)
 	}
 	f.late, f.once = s.Create != nil && !*s.Create, s.Update != nil && !*s.Update
 	if f.late && f.once {

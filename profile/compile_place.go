@@ -125,11 +125,15 @@ func (c *compiler) finding(out *Collection, s CollectionSpec, find CallSpec) {
 		return
 	}
 	if strings.Contains(source, "{field}") {
-		if len(out.external.read) > 1 {
-			c.problem("how to find a record by a field inside another is not said", `as in find: "/api/tickets?ref={value}"`, "external_id", "find")
+		name := s.ExternalID.Search
+		if name == "" && len(out.external.read) == 1 {
+			name = out.external.read[0]
+		}
+		if name == "" {
+			c.problem("how to find a record by a field inside another is not said", `as in find: "/api/tickets?ref={value}", or search: ref`, "external_id", "find")
 			return
 		}
-		source = strings.ReplaceAll(source, "{field}", escapeQuery(out.external.read[0]))
+		source = strings.ReplaceAll(source, "{field}", escapeQuery(name))
 	}
 	var err error
 	if k.path, err = parseTemplate(source, "value", "parent"); err != nil {

@@ -33,8 +33,9 @@ type field struct {
 	hidden      bool // local or dropped
 	mute        bool // the gateway never writes it, clients may
 	set         *setter
-	late        bool // not taken when a record is made
-	once        bool // taken only then
+	late        bool   // not taken when a record is made
+	search      string // what searches call it, "" for its way in the record
+	once        bool   // taken only then
 }
 
 // translation are the values of a field that are others here, by scalar.

@@ -43,7 +43,7 @@ func (c *Collection) MatchCall(f request.Fields, fields []string) (call request.
 	}
 	terms := make([]string, 0, len(keys))
 	for _, k := range keys {
-		term, ok := s.spell(strings.Join(k.at, "."), k.value)
+		term, ok := s.spell(k.name, k.value)
 		if !ok {
 			return request.Call{}, false, nil
 		}
@@ -74,17 +74,31 @@ func (c *Collection) Matched(a request.Answer, f request.Fields, fields []string
 		return nil, &request.Error{Op: "profile.Matched", Kind: request.Doubtful, Detail: "records of this API cannot be told by " + by}
 	}
 	return c.hits(a, request.Error{Op: "profile.Matched"}, sought{by: by, is: func(w wrapped) bool {
-		return c.mayCount(w) && !slices.ContainsFunc(keys, func(k key) bool {
-			was, ok := lookup(w.record, k.at)
-			return !ok || !equal(was, k.value)
-		})
+		return c.mayCount(w) && !slices.ContainsFunc(keys, func(k key) bool { return !k.in(w.record) })
 	}})
 }
 
-// key is a place in a record, and what must be there.
+// key is a place in a record, what searches call it, and what must be there.
 type key struct {
 	at    pointer
+	name  string
 	value []byte
+	// canonical is that value as the network has it, of the field that is there; nil when no field is.
+	canonical []byte
+	of        *field
+}
+
+// in reports whether a record has the value. It may be shown in another form than it is written in.
+func (k key) in(record []byte) bool {
+	was, ok := lookup(record, k.at)
+	if !ok || equal(was, k.value) {
+		return ok
+	}
+	if k.of == nil {
+		return false
+	}
+	value, told := k.of.toCanonical(was, &source{record: record})
+	return told && equal(value, k.canonical)
 }
 
 // keys are canonical fields as records of this site have them; ok is false when they have not.
@@ -95,7 +109,7 @@ func (c *Collection) keys(f request.Fields, fields []string) (out []key, ok bool
 			return nil, false, &request.Error{Op: "profile.MatchCall", Kind: request.Invalid,
 				Detail: "field " + name + ": it has no value, and records cannot be paired by it"}
 		}
-		k := key{pointer{name}, raw}
+		k := key{at: pointer{name}, name: name, value: raw}
 		named := c.named[name]
 		switch {
 		case named == nil && c.reading[name] != nil: // here the name is that of something else
@@ -107,9 +121,15 @@ func (c *Collection) keys(f request.Fields, fields []string) (out []key, ok bool
 			if k.value, err = named.toLocal(raw, f); err != nil {
 				return nil, false, err
 			}
-			k.at = named.read
+			k.at, k.name, k.canonical, k.of = named.read, named.search, raw, named
 		}
-		if isNull(k.value) || k.at.selects() { // no search says which element of a list it means
+		if k.name == "" && !k.at.selects() { // else no search says which element of a list it means
+			k.name = strings.Join(k.at, ".")
+			if strings.ContainsAny(k.name, "'\"`\\") || strings.ContainsFunc(k.name, unicode.IsControl) {
+				return nil, false, nil
+			}
+		}
+		if isNull(k.value) || k.name == "" {
 			return nil, false, nil
 		}
 		out = append(out, k)
@@ -117,7 +137,7 @@ func (c *Collection) keys(f request.Fields, fields []string) (out []key, ok bool
 	return out, len(out) > 0, nil
 }
 
-// spell is one term for a field, named by its way with dots, and a value. ok is false for a value that cannot stand in it.
+// spell is one term for a field, by the name that searches have for it, and a value. ok is false for a value that cannot stand in it.
 func (s *search) spell(field string, value []byte) (term string, ok bool) {
 	text, between, after := unquote(value), s.term[1], s.term[2]
 	switch {
@@ -135,7 +155,7 @@ func (s *search) spell(field string, value []byte) (term string, ok bool) {
 			between, after = between[:len(between)-1], after[1:]
 		}
 	}
-	if len(text) > longest || strings.ContainsAny(field, "'\"`\\") || strings.ContainsFunc(field, unicode.IsControl) {
+	if len(text) > longest {
 		return "", false
 	}
 	if !s.whole {

@@ -192,3 +192,31 @@ func TestProbe(t *testing.T) {
 		t.Error("an API may check what it is asked for:", err)
 	}
 }
+
+// Searches may have names of their own for fields, also for those in lists.
+func TestNamesInSearches(t *testing.T) {
+	c := ticketsOf(t, `find: {path: "{path}.json?x=1&{terms}"}, external_id: {field: "/cf[id=1]/value", search: "cf[1]", find: "?{field}={value}"},
+		fields: {place: {at: "/cf[id=2]/value", search: cf_2}, status: {read: /status/id, write: /status_id, search: status_id, values: {open: 2}}, other: "/cf[id=3]/value",
+		due: {read: /due, write: /due, search: due_on, type: time, as: "2006-01-02 15:04"}}`)
+	f := fieldsOf(t, `{"place":"a b","status":"open","other":"x","title":"t","due":"2026-11-22T10:00:00Z"}`)
+	call, ok, err := c.MatchCall(f, []string{"place", "status", "title", "due"})
+	if want := "/tickets.json?x=1&cf_2=a%20b&status_id=2&title=t&due_on=2026-11-22%2010%3A00"; err != nil || !ok || call.Target != want {
+		t.Error(call.Target, ok, err)
+	}
+	if _, ok, err := c.MatchCall(f, []string{"other"}); ok || err != nil {
+		t.Error("nothing says which element of the list", ok, err)
+	}
+	hits, err := c.Matched(answer(200, `[{"id":1,"status":{"id":2},"cf":[{"id":2,"value":"a b"}],"due":"2026-11-22 10:00"},{"id":2,"status":{"id":2},"cf":[{"id":2,"value":"a b"}],"due":"2026-11-22T11:00:00+01:00"},
+		{"id":3,"status":{"id":3},"cf":[{"id":2,"value":"a b"}],"due":"2026-11-22 10:00"},{"id":4,"status":{"id":2},"cf":[{"id":2,"value":"a"}],"due":"2026-11-22 10:00"}]`), f, []string{"place", "status", "due"})
+	if err != nil || len(hits) != 2 || hits[0].Local != "1" || hits[1].Local != "2" {
+		t.Error(hits, err)
+	}
+	find, ok := c.FindCall(gid)
+	if !ok || find.Target != "/tickets?cf%5B1%5D="+string(gid) {
+		t.Error(find.Target)
+	}
+	rt := ticketsOf(t, `find: {path: "/q?query=({terms})", term: "{field}='{value}'", join: " AND ", escape: backslash}, fields: {place: {read: "/CF[name=Place]/values/0", write: /CF/Place, search: "CF.{Place}"}}`)
+	if call, ok, err := rt.MatchCall(f, []string{"place", "title"}); err != nil || !ok || call.Target != "/q?query=(CF.%7BPlace%7D%3D%27a%20b%27%20AND%20title%3D%27t%27)" {
+		t.Error(call.Target, ok, err)
+	}
+}

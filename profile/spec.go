@@ -237,6 +237,8 @@ type EnvelopeSpec struct {
 type ExternalIDSpec struct {
 	Field *Place    `yaml:"field"`
 	Find  *CallSpec `yaml:"find"`
+	// Search is {field}, where that is not the name of the member.
+	Search string `yaml:"search"`
 	// Marker is how the id stands in a field that holds other things too.
 	Marker *Marker `yaml:"marker"`
 	// Lag is how long a search of the API may trail behind its records.
@@ -315,6 +317,8 @@ type FieldSpec struct {
 	Create *bool `yaml:"create"`
 	// Update false says that the API takes the field only when a record is made: what becomes of it later is kept elsewhere.
 	Update *bool `yaml:"update"`
+	// Search is what searches call the field, where that is not its way in the record with dots.
+	Search string `yaml:"search"`
 	// Set is the call that sets the field, where the API does not take it in the record.
 	Set *SetSpec `yaml:"set"`
 	// MaxLength is in characters; TooLong is error (default) or truncate.
