@@ -4,11 +4,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +51,65 @@ type product struct {
 	kind    string
 	address string
 	bad     bool // the gateway is given credentials that are wrong
+
+	mu  sync.Mutex
+	log []arrival
+}
+
+// arrival is when a call of anybody came in, and how it was answered.
+type arrival struct {
+	at     time.Time
+	status int
+}
+
+// ServeHTTP takes down when a call came.
+func (p *product) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at, answer := time.Now(), &answered{ResponseWriter: w}
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.log = append(p.log, arrival{at, answer.status})
+	}()
+	p.Product.ServeHTTP(answer, r)
+}
+
+// answered notes the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (p *product) arrivals() []arrival {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.log)
+}
+
+// behind makes calls past the gateway, as somebody does who knows nothing of it.
+func (p *product) behind(calls ...harness.Call) {
+	p.t.Helper()
+	for _, c := range calls {
+		req, err := http.NewRequest(c.Method, "http://"+p.address+c.Path, strings.NewReader(c.Body))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		req.Header = p.Header()
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		said, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode/100 != 2 {
+			p.t.Fatalf("%s %s %s: %d %s", c.Method, c.Path, c.Body, res.StatusCode, said)
+		}
+	}
 }
 
 // newProduct starts one. Two of a kind get ids from different ranges, by site.
@@ -271,6 +332,3 @@ func wantGone(t *testing.T, all map[string]voice, subject string, sites ...strin
 		}
 	}
 }
-
-// later is the end of a wait that these tests cannot avoid, such as that of a Retry-After.
-const later = 30 * time.Second
