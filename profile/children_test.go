@@ -165,10 +165,11 @@ func TestFamilyProblems(t *testing.T) {
 		`c: {path: "/c", read: {path: "/c?id={id}"}}`:                                                              "c/read/path: {id} is not in the path",
 		`c: {path: "/c", read: {path: "/c/{id}-{parent}"}, parent: t}`:                                             "c/read/path: {id}-{parent} holds two names",
 		`c: {path: "/c", read: {path: "/c/{id}/{id}"}}`:                                                            "c/read/path: {id} is there twice",
-		`c: {path: "/c", read: {path: "/c/{ID}"}}`:                                                                 "c/read/path: {ID} means nothing in this path",
-		`c: {path: "/c", read: {path: "/c/{id}/{"}}`:                                                               "c/read/path: a brace in the path",
-		`c: {path: "/c", update: {path: "/u/{id}-x"}, replace: false, delete: {method: PATCH, path: "/u/x-{id}"}}`: "c/delete/path: /u/x-{id} and /u/{id}-x could be the same path",
-		`c: {path: "/t"}`: "t/create/path: POST /t is to create a record of c and to create one of t",
+		`c: {path: "/c", read: {path: "/c/{ID}"}}`:                                                                 "c/read/path: {ID} means nothing in this path; braces that mean themselves are written %7BID%7D",
+		`c: {path: "/c", read: {path: "/c/{id}/{"}}`:                                                               "c/read/path: a brace in the path stands for nothing; one that means itself is written %7B or %7D",
+		`c: {path: "/c", update: {path: "/u/{id}-x"}, replace: false, delete: {method: PATCH, path: "/u/x-{id}"}}`: "c/delete/path: /u/x-{id} and /u/{id}-x could be the same path, and neither is the more exact (a call of clients can mean one thing only, and its query is not looked at: say intercept: false under update or under delete of c",
+		`c: {path: "/t"}`: "t/create/path: POST /t is to create a record of c and to create one of t (a call of clients can mean one thing only, and its query is not looked at: say intercept: false under create of c or under create of t, whichever",
+		`c: {path: "/c", find: {path: "?q={X}{terms}"}}`: "c/find/path: the call that finds records may hold {path} and {terms}, once; braces that mean themselves are written %7B",
 	} {
 		var s Spec
 		if err := yaml.Unmarshal([]byte("preset: rest\ncollections: {t: {path: /t, update: {method: POST}}, "+text+"}"), &s); err != nil {

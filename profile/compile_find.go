@@ -40,7 +40,7 @@ func (c *compiler) findPath(out *search, s CollectionSpec) {
 	case !inQuery:
 		wrong("{terms} belongs behind the ? of the call that finds records")
 	case strings.ContainsAny(others, "{}"):
-		wrong("the call that finds records may hold {path} and {terms}, once")
+		wrong("the call that finds records may hold {path} and {terms}, once; braces that mean themselves are written %7B and %7D")
 	case strings.Count(query, "'")%2 != 0 || strings.Count(query, `"`)%2 != 0:
 		c.problem("quotes cannot stand around {terms}", `they belong into the term, as in term: "{field}='{value}'"`, "find", "path")
 	default:

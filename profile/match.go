@@ -31,7 +31,7 @@ type matcher map[string]*table
 // table has the templates of one method twice: as they are written, and in the plainest spelling.
 type table struct {
 	exact, plain spelling
-	written      []string // the templates, for the compiler
+	written      map[string]*route // the templates, for the compiler
 }
 
 // route is what a path means: its names, in the order in which they stand there.
@@ -53,7 +53,15 @@ func (c *compiler) matcher(p *Profile) {
 	}
 }
 
-const onlyOne = "a call can mean one thing only; say intercept: false at one that clients do not make"
+// onlyOne is what to do about two calls that a client's one could be.
+func onlyOne(a, b *route) string {
+	if a.collection == b.collection {
+		return fmt.Sprintf("a call of clients can mean one thing only, and its query is not looked at: say intercept: false under %s or under %s of %s, whichever clients do not make",
+			a.verb, b.verb, a.collection.name)
+	}
+	return fmt.Sprintf("a call of clients can mean one thing only, and its query is not looked at: say intercept: false under %s of %s or under %s of %s, whichever clients do not make",
+		a.verb, a.collection.name, b.verb, b.collection.name)
+}
 
 // enter makes the calls of clients of one verb known.
 func (c *compiler) enter(p *Profile, k *Collection, verb Verb) {
@@ -88,19 +96,19 @@ func (c *compiler) enterAt(p *Profile, call *call, r *route) {
 	verb, k := r.verb, r.collection
 	t := p.matcher[call.method]
 	if t == nil {
-		t = &table{}
+		t = &table{written: make(map[string]*route)}
 		p.matcher[call.method] = t
 	}
 	written := call.path.path.fill(func(name string) string { return "{" + name + "}" })
 	other := t.exact.add(written, r)
 	if other == nil {
 		t.plain.add(plain(written), r)
-		for _, w := range t.written {
+		for _, w := range slices.Sorted(maps.Keys(t.written)) {
 			if crossed(written, w) {
-				c.problem(written+" and "+w+" could be the same path, and neither is the more exact", onlyOne, "collections", k.name, string(verb), "path")
+				c.problem(written+" and "+w+" could be the same path, and neither is the more exact", onlyOne(t.written[w], r), "collections", k.name, string(verb), "path")
 			}
 		}
-		t.written = append(t.written, written)
+		t.written[written] = r
 		return
 	}
 	if verb == Delete && len(call.send) > 0 && other.collection == k {
@@ -111,7 +119,7 @@ func (c *compiler) enterAt(p *Profile, call *call, r *route) {
 	}
 	where, _, _ := strings.Cut(call.path.source, "?")
 	c.problem(fmt.Sprintf("%s %s is to %s a record of %s and to %s one of %s", call.method, where, other.verb, other.collection.name,
-		r.verb, k.name), onlyOne, "collections", k.name, string(verb), "path")
+		r.verb, k.name), onlyOne(other, r), "collections", k.name, string(verb), "path")
 }
 
 // Match tells what a call is, by its method and its path as it was on the wire, without query. ok=false: it is no call of a

@@ -81,14 +81,14 @@ func parseTemplate(s string, names ...string) (pathTemplate, error) {
 	t := pathTemplate{source: s, path: parseText(path), query: parseText(query)}
 	for _, name := range slices.Concat(t.path.names, t.query.names) {
 		if !slices.Contains(names, name) {
-			return t, fmt.Errorf("{%s} means nothing in this path", name)
+			return t, fmt.Errorf("{%s} means nothing in this path; braces that mean themselves are written %%7B%s%%7D", name, name)
 		}
 	}
 	switch {
 	case !strings.HasPrefix(path, "/"):
 		return t, errors.New("a path begins with /")
 	case strings.ContainsAny(strings.Join(t.path.literals, ""), "{}"):
-		return t, errors.New("a brace in the path stands for nothing")
+		return t, errors.New("a brace in the path stands for nothing; one that means itself is written %7B or %7D")
 	}
 	for _, segment := range strings.Split(path, "/") {
 		if len(parseText(segment).names) > 1 {
