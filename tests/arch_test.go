@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"upstream":              {"request", "profile"},
 	"spool":                 {"request"},
 	"certs":                 {},
+	"probe/learn":           {"request", "profile"},
 	// L3
 	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool"},
 	"gateway":   {"request", "profile", "routing", "store", "peer", "spool"},
