@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 
 	"go.uber.org/zap"
 
@@ -42,7 +43,14 @@ func (g *Engine) aboutTo(ctx context.Context, collection, local string) (*profil
 		return nil, store.Record{}, err
 	}
 	if c.Parent() == "" {
-		rec, err := g.Ledger.Lookup(ctx, collection, store.Link{Site: g.Self, Local: local})
+		link := store.Link{Site: g.Self, Local: local}
+		rec, err := g.Ledger.Lookup(ctx, collection, link)
+		if errors.Is(err, store.ErrNotFound) { // it may just be made: then it is known in a moment
+			wctx, cancel := context.WithTimeout(ctx, g.Hold)
+			defer cancel()
+			g.births.wait(wctx)
+			rec, err = g.Ledger.Lookup(ctx, collection, link)
+		}
 		return c, rec, err
 	}
 	parents, err := g.collection(c.Parent())
