@@ -17,7 +17,7 @@ import (
 
 // Options say what a Client works with. Only Base is required.
 type Options struct {
-	// Base is the address of the request API; calls go below its path.
+	// Base is the address of the request API; calls go below its path. An own call that is there already goes where it says.
 	Base        *url.URL
 	Credentials Credentials
 	// Timeout bounds one call from the first try to connect to the end of the answer (default 15s).

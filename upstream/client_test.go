@@ -306,6 +306,32 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
+// The path of the API's address is put before a target once: what answers name may have it already.
+func TestBelowBase(t *testing.T) {
+	var got string
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.RequestURI }))
+	defer api.Close()
+	for _, k := range []struct {
+		base, target string
+		own          bool
+		want         string
+	}{
+		{"/red%20mine/", "/red%20mine/issues?page=2", true, "/red%20mine/issues?page=2"}, {"/redmine", "/redmine?page=2", true, "/redmine?page=2"},
+		{"/redmine", "/issues/7", true, "/redmine/issues/7"}, {"/redmine", "/redmines/7", true, "/redmine/redmines/7"},
+		{"/redmine", "/redmine/issues", false, "/redmine/redmine/issues"}, {"", "/issues", true, "/issues"}, {"/", "/", true, "/"},
+	} {
+		c := client(t, api.URL+k.base)
+		if _, err := c.Do(t.Context(), get(k.target), k.own); err != nil || got != k.want {
+			t.Errorf("%s below %s (own: %v): %s %v, want %s", k.target, k.base, k.own, got, err, k.want)
+		}
+		s, err := c.Stream(t.Context(), get(k.target), nil, 0, k.own)
+		if err != nil || got != k.want {
+			t.Fatalf("%s below %s: %s %v, want %s", k.target, k.base, got, err, k.want)
+		}
+		_ = s.Body.Close()
+	}
+}
+
 func TestAnyStatusIsAnAnswer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "3")

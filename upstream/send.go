@@ -17,7 +17,11 @@ import (
 
 // request makes the HTTP request without its body.
 func (c *Client) request(call request.Call, own bool) (*http.Request, error) {
-	req, err := message(c.options.Base, c.prefix, call)
+	prefix := c.prefix
+	if own && c.below(call.Target) {
+		prefix = ""
+	}
+	req, err := message(c.options.Base, prefix, call)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +30,13 @@ func (c *Client) request(call request.Call, own bool) (*http.Request, error) {
 	}
 	unnamed(req.Header, own)
 	return req, nil
+}
+
+// below reports whether the target of one of the gateway's own calls has the path of Base already: answers name the next page of a list,
+// or the bytes of a file, by whole addresses.
+func (c *Client) below(target string) bool {
+	rest, ok := strings.CutPrefix(target, c.prefix)
+	return ok && c.prefix != "" && (rest == "" || rest[0] == '/' || rest[0] == '?')
 }
 
 // message is a call as an HTTP request to a host, below the path prefix.
