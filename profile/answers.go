@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"cmp"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,7 +32,7 @@ func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
 		return Gone
 	}
 	switch s := a.Status; {
-	case s == 429 || s == 503 || s == 425:
+	case s == 429 || s == 503 || s == 425, s == 403 && limited(a.Header):
 		return Unavailable
 	case s == 408:
 		return Doubtful // some proxies say it of an API that is slow
@@ -39,6 +40,11 @@ func (c *Collection) Judge(v Verb, a request.Answer) Verdict {
 		return Refused
 	}
 	return Doubtful
+}
+
+// limited reports whether a refusal is for want of patience: some APIs say 403 to those who call too often.
+func limited(h http.Header) bool {
+	return h.Get("Retry-After") != "" || h.Get("X-Ratelimit-Remaining") == "0"
 }
 
 // readable tells an answer of the API from the page of a proxy or of a login, which comes with 200 as well.

@@ -129,3 +129,18 @@ func (c *Collection) Shown(a request.Answer) (shown, known bool) {
 	}
 	return false, true
 }
+
+// VersionSaid is the API's own version that a client's body names, as JSON text; "" where it names none or the API has none there.
+func (c *Collection) VersionSaid(body []byte) string {
+	if len(c.version) == 0 {
+		return ""
+	}
+	record, ok := c.inner(body)
+	if !ok {
+		return ""
+	}
+	if raw, ok := c.versionIn(record); ok && !isNull(raw) {
+		return string(raw)
+	}
+	return ""
+}

@@ -274,6 +274,12 @@ func (g *Engine) restore(ctx context.Context, rec store.Record, c *profile.Colle
 // intent, so that it is safe against everything that an apply is. In the request's lane.
 func (g *Engine) restoreTo(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot, d difference) (store.Record, error) {
 	e := rec.Entry
+	if !d.missing && e.Local != "" {
+		// The version is the one that the copy has, so an apply of it sets nothing by calls of their own.
+		if field, err := g.setFields(ctx, c, e.Local, s.Fields.Only(d.names...)); err != nil {
+			return rec, &request.Error{Op: "replicate.restore", Kind: request.Unavailable, Request: e.ID, Retry: time.Second, Detail: "setting " + field + ": " + err.Error()}
+		}
+	}
 	done := g.write(ctx, rec, c, s, nil)
 	if done.ack.State != peer.Delivered {
 		return done.rec, &request.Error{Op: "replicate.restore", Kind: request.Unavailable, Request: e.ID, Retry: time.Second, Detail: done.ack.Cause}

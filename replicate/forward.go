@@ -72,12 +72,22 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 
 // tagged checks a client's precondition in the tags of this site's own API, which mean nothing at the owner.
 func (g *Engine) tagged(ctx context.Context, c *profile.Collection, e request.Entry, w request.Write) error {
-	if w.Call == nil || !c.HasETag() || len(w.Call.Header["If-Match"]) == 0 || e.Local == "" {
+	if w.Call == nil || e.Local == "" || w.Kind == request.Delete && !c.HasETag() {
+		return nil
+	}
+	said := c.VersionSaid(w.Call.Body)
+	if said == "" && (!c.HasETag() || len(w.Call.Header["If-Match"]) == 0) {
 		return nil
 	}
 	_, tag, err := g.read(ctx, c, e.Local)
 	if err != nil {
 		return err
+	}
+	if said != "" {
+		if tag == "" || same([]byte(said), []byte(tag)) {
+			return nil
+		}
+		return &request.Error{Op: "replicate.Write", Kind: request.Precondition, Request: e.ID, Detail: "the record has changed: its version is " + tag}
 	}
 	for _, line := range w.Call.Header["If-Match"] {
 		for one := range strings.SplitSeq(line, ",") {

@@ -47,11 +47,11 @@ func (g *Engine) follow(ctx context.Context, c *profile.Collection, local string
 	return unavailable(s, said(g.Self, ans)), false
 }
 
-// insisted reads a record back and lists the fields that are not what was written. Some APIs take fields in an update that they ignore
-// when a record is made: those are written once more.
+// insisted reads a record back and lists the fields that are not what was written. They are written once more before that is believed:
+// some APIs take fields in an update that they ignore when a record is made, and somebody may have written in between.
 func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local string, s request.Snapshot, kind request.Kind) []string {
 	lost := g.ignored(ctx, c, local, s.Fields)
-	if len(lost) == 0 || kind != request.Create {
+	if len(lost) == 0 || kind != request.Create && kind != request.Update {
 		return lost
 	}
 	o := updating(c, local, s.Fields.Only(lost...), profile.Marks{})
