@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"upstream":              {"request", "profile"},
 	"spool":                 {"request"},
 	"certs":                 {},
+	"probe":                 {"request", "profile"},
 	"probe/learn":           {"request", "profile"},
 	// L3
 	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool"},

@@ -40,12 +40,20 @@ func foundOf(list configs.Faults) []found {
 }
 
 func (c *command) check() *cobra.Command {
-	cmd := &cobra.Command{Use: "check [FILE]", Short: "Check a network file: every fault with its line and column", Args: atMost(1),
+	var p probing
+	cmd := &cobra.Command{Use: "check [FILE]", Short: "Check a network file: every fault with its line and column; or a profile against the real API", Args: atMost(1),
 		Long: "Check a network file: every fault with its line, column and a hint; warnings about what this version does not act on.\n" +
-			"Exit code 2 when there are faults."}
+			"Exit code 2 when there are faults.\n\n" +
+			"With --probe the file is checked, and then the request API of a site is compared with its profile, with the site's credentials:\n" +
+			"what the profile says, what the API does, and what to write where they differ. It only reads, unless --write lets it make one\n" +
+			"record in each collection, whose text says that it may be deleted, change it and delete it. It removes the record again\n" +
+			"whatever happens, or says that it could not. Exit codes: 0 equal, 1 there are differences, 3 the API cannot be reached.",
+		Example: "  meridian check network.yaml\n  meridian check network.yaml --probe chicago\n" +
+			"  meridian check network.yaml --probe chicago --write --record ticket.json"}
 	c.configFlag(cmd, "the network file, in place of FILE")
 	c.siteFlag(cmd, "a site that has to be in it")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	p.flags(c, cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 && c.config != "" {
 			return misuse("say the network file once: as FILE or as --config")
 		}
@@ -54,6 +62,9 @@ func (c *command) check() *cobra.Command {
 		}
 		if c.config == "" {
 			return misuse("say which network file: meridian check FILE")
+		}
+		if err := p.sane(cmd); err != nil {
+			return err
 		}
 		n, err := configs.Load(c.config)
 		if faults, ok := errors.AsType[configs.Faults](err); ok && c.output == "json" {
@@ -69,6 +80,9 @@ func (c *command) check() *cobra.Command {
 			if _, err := chosen(n, c.site, false); err != nil {
 				return err
 			}
+		}
+		if p.site != "" {
+			return c.probe(cmd.Context(), n, p)
 		}
 		return c.checked(n)
 	}
