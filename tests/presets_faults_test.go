@@ -158,6 +158,7 @@ func TestPresetSeedAndVerify(t *testing.T) {
 				wantTexts(t, all, ids, "the comment of before", "said before")
 			}
 		}
+		ahead.Add(int64(2 * time.Minute))
 		if again := seed(t, n.At("rome"), 0); again.Collections[0].Seeded != 0 || again.Collections[0].Linked != count {
 			t.Errorf("seeded again: %+v", again)
 		}
