@@ -76,6 +76,7 @@ type learner struct {
 	answer  string // the envelope of answers
 	created creating
 	made    []string // ids of records that are to be removed
+	stray   []string // what may have been made and was not found
 	ended   string
 }
 

@@ -23,6 +23,7 @@ type trait struct {
 	absent int
 	sample any
 	own    string // why it is the API's own, "" when it is not
+	note   string // what else was seen of it
 }
 
 // most is how many different values are told apart.
@@ -238,7 +239,9 @@ func (t *trait) line(key string) line {
 			seen += fmt.Sprintf("; %d times %s", n.n, n.what)
 		}
 	}
-	x.seen = seen
+	if x.seen = seen; t.note != "" {
+		x.seen += "; " + t.note
+	}
 	return x
 }
 

@@ -18,7 +18,7 @@ func (l *learner) yaml() string {
 	for text := range strings.Lines(l.o.Keep) {
 		b.WriteString("    " + strings.TrimRight(text, "\n") + "\n")
 	}
-	for _, key := range []string{"content_type", "alive"} {
+	for _, key := range []string{"encoding", "content_type", "alive"} {
 		if x, said := l.lines[key]; said {
 			b.WriteString(x.text(4))
 		}
