@@ -17,7 +17,7 @@ func notesToE() map[string]string {
 		"alive":        "A read that succeeds only with credentials that work: by it a 404 is believed.",
 		"answer":       "Pointer to the record in answers.",
 		"archive":      "The request moves to a site and leaves the others.",
-		"as":           "How a value is written here: text, integer, number, boolean, or for times rfc3339, unix, unix-ms or a Go layout.",
+		"as":           "How a value is here: text, integer, number, boolean, or for times rfc3339, unix, unix-ms or a Go layout; {read, write} where these differ.",
 		"at":           "Where it applies: sites of a route, a pointer of a field, an id or a token, open or close of a schedule. Of content: pointer to the address of the bytes or, with decode, to them.",
 		"basic":        "Name and password. Of a login: true sends them so.",
 		"bearer":       "Token sent as Authorization: Bearer.",

@@ -31,8 +31,8 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 		}
 	}
 	if s.Stamp != nil {
-		out.stamp.owner, out.stamp.version = c.pointer(s.Stamp.Owner, "stamp", "owner"), c.pointer(s.Stamp.Version, "stamp", "version")
-		out.stamp.request, out.stamp.state = c.pointer(s.Stamp.Request, "stamp", "request"), c.pointer(s.Stamp.State, "stamp", "state")
+		out.stamp.owner, out.stamp.version = c.place(s.Stamp.Owner, "stamp", "owner"), c.place(s.Stamp.Version, "stamp", "version")
+		out.stamp.request, out.stamp.state = c.place(s.Stamp.Request, "stamp", "request"), c.place(s.Stamp.State, "stamp", "state")
 	}
 	marks := out.marks()
 	hidden := append(marks[:len(marks):len(marks)], c.parentAt(out, s)...)
@@ -215,38 +215,51 @@ func (c *compiler) values(f *field, s Values) {
 	}
 }
 
+// shapeOf compiles how values of a type are here, in one direction; other is how they are in the other one.
+func (c *compiler) shapeOf(f *field, s FieldSpec, as, other string) shape {
+	at := func(key string) []string { return []string{"fields", f.name, key} }
+	switch s.Type {
+	case "":
+		if as != "" {
+			c.problem("as belongs to a type", "as in type: time", at("as")...)
+		}
+		return nil
+	case "time":
+		zone := s.Zone
+		if as != other && (as == inSeconds || as == inMillis) {
+			zone = "" // it is that of the other
+		}
+		t, key, err := timeFormat(as, zone)
+		if err != nil {
+			c.problem(err.Error(), `as in as: "2006-01-02 15:04:05" (that moment as it is written here), as: unix, zone: Europe/Paris`, at(key)...)
+		}
+		return t
+	case "list":
+		between, ok := separators()[as]
+		if !ok && as != "" {
+			c.problem(fmt.Sprintf("a list is comma, semicolon, space or lines here, not %q", as), "or a list, without as", at("as")...)
+		}
+		return listShape{between}
+	case typeText, typeInteger, typeNumber, typeBoolean:
+		as = cmp.Or(as, s.Type)
+		if !slices.Contains([]string{typeText, typeInteger, typeNumber, typeBoolean}, as) {
+			c.problem(fmt.Sprintf("a field of type %s is text, integer, number or boolean here, not %q", s.Type, as), "", at("as")...)
+		}
+		return scalarShape{s.Type, as}
+	}
+	c.problem(fmt.Sprintf("%q is no type", s.Type), "the types are text, integer, number, boolean, time and list", at("type")...)
+	return nil
+}
+
 // shape compiles type, as, zone, none and null.
 func (c *compiler) shape(f *field, s FieldSpec, in CollectionSpec) {
 	at := func(key string) []string { return []string{"fields", f.name, key} }
 	f.null = nullOf(in.Null)
-	switch s.Type {
-	case "":
-		if s.As != "" {
-			c.problem("as belongs to a type", "as in type: time", at("as")...)
-		}
-	case "time":
-		t, key, err := timeFormat(s.As, s.Zone)
-		if err != nil {
-			c.problem(err.Error(), `as in as: "2006-01-02 15:04:05" (that moment as it is written here), as: unix, zone: Europe/Paris`, at(key)...)
-		}
-		if s.None != "" {
-			f.null = noTime(s.None, t)
-		}
-		f.shape = t
-	case "list":
-		between, ok := separators()[s.As]
-		if !ok && s.As != "" {
-			c.problem(fmt.Sprintf("a list is comma, semicolon, space or lines here, not %q", s.As), "or a list, without as", at("as")...)
-		}
-		f.shape = listShape{between}
-	case typeText, typeInteger, typeNumber, typeBoolean:
-		as := cmp.Or(s.As, s.Type)
-		if !slices.Contains([]string{typeText, typeInteger, typeNumber, typeBoolean}, as) {
-			c.problem(fmt.Sprintf("a field of type %s is text, integer, number or boolean here, not %q", s.Type, as), "", at("as")...)
-		}
-		f.shape = scalarShape{s.Type, as}
-	default:
-		c.problem(fmt.Sprintf("%q is no type", s.Type), "the types are text, integer, number, boolean, time and list", at("type")...)
+	if f.shape = c.shapeOf(f, s, s.As.Write, s.As.Read); s.As.Read != s.As.Write {
+		f.shown = c.shapeOf(f, s, s.As.Read, s.As.Write)
+	}
+	if t, ok := f.shape.(timeShape); ok && s.None != "" {
+		f.null = noTime(s.None, t)
 	}
 	if s.Type != "time" && (s.Zone != "" || s.None != "") {
 		c.problem("zone and none belong to times", "as in type: time", at(map[bool]string{true: "zone", false: "none"}[s.Zone != ""])...)

@@ -39,6 +39,18 @@ func (c *compiler) envelope(out *Collection, s CollectionSpec) {
 	}
 }
 
+// place compiles where something is read and written; what is only read is of no use.
+func (c *compiler) place(s *Place, path ...string) (out place) {
+	if s == nil {
+		return out
+	}
+	out.read, out.write = c.pointer(s.Read, path...), c.pointer(s.Write, path...)
+	if out.read != nil && out.write == nil {
+		c.problem("it is not said where this is written", "as in {read: /fields/0/value, write: /owner}", path...)
+	}
+	return out
+}
+
 // pointers compiles a list of places.
 func (c *compiler) pointers(list Pointers, path ...string) (out []pointer) {
 	for _, s := range list {

@@ -350,6 +350,19 @@ func (s *FieldSpec) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(s))
 }
 
+// UnmarshalYAML takes a text or {read, write}.
+func (s *As) UnmarshalYAML(n *yaml.Node) error {
+	type plain As
+	if n.Kind == yaml.ScalarNode {
+		*s = As{Read: n.Value, Write: n.Value}
+		return nil
+	}
+	if err := strict(n, s); err != nil {
+		return err
+	}
+	return n.Decode((*plain)(s))
+}
+
 // UnmarshalYAML decodes strictly.
 func (s *SetSpec) UnmarshalYAML(n *yaml.Node) error {
 	type plain SetSpec

@@ -24,6 +24,7 @@ type field struct {
 	values      translation
 	strict      bool
 	shape       shape // nil: any value
+	shown       shape // how it is read, where that is another way than it is written; else nil
 	in, out     *expression.Expression
 	null        null
 	fixed       json.RawMessage // const
@@ -81,11 +82,26 @@ func (f *field) toCanonical(raw []byte, from *source) (value json.RawMessage, to
 		raw = v
 	}
 	if f.shape != nil && !isNull(raw) {
-		if v, ok := f.shape.canonical(raw); ok {
-			raw = v
-		}
+		raw = f.shaped(raw, from.written)
 	}
 	return slices.Clone(raw), true
+}
+
+// shaped reads a value as the type of the field, as it is written here or as it is shown; one that is neither stays as it is.
+func (f *field) shaped(raw []byte, written bool) []byte {
+	ways := []shape{f.shape, f.shown}
+	if !written {
+		slices.Reverse(ways)
+	}
+	for _, way := range ways {
+		if way == nil {
+			continue
+		}
+		if v, ok := way.canonical(raw); ok {
+			return v
+		}
+	}
+	return raw
 }
 
 // toLocal is a canonical value as it is written at this site, with all the fields of its request; no value is null there too if the

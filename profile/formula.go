@@ -20,6 +20,8 @@ type source struct {
 	record []byte
 	// whole says that what is not in the record is not there; else it may only be left out.
 	whole bool
+	// written says that values are as they are written here, and not as the API shows them.
+	written bool
 }
 
 // tells reports whether all that an expression reads of the record is known.
@@ -89,7 +91,7 @@ func (c *compiler) formula(f *field, s FieldSpec) {
 		}
 		*e.into = compiled
 	}
-	if s.As != "" && (f.in != nil || f.out != nil) {
+	if s.As != (As{}) && (f.in != nil || f.out != nil) {
 		c.problem("a value is read and written as the type says, or by expressions, not both", "an expression sees the value as it is; leave as out", "fields", f.name, "as")
 	}
 	f.mute = f.in != nil && f.out == nil && s.Write == "" && f.set == nil // nothing says how it is written

@@ -213,7 +213,7 @@ func apply(doc []byte, ops []operation) ([]byte, error) {
 // asWritten is a record as it is, with what is read at one place and written at another also where it is written.
 func (c *Collection) asWritten(current []byte) []byte {
 	for _, f := range c.named {
-		if f.read == nil || f.write == nil || f.read.equal(f.write) {
+		if f.read == nil || f.write == nil || f.read.equal(f.write) && f.shown == nil {
 			continue
 		}
 		raw, ok := lookup(current, f.read)

@@ -146,7 +146,7 @@ func (f *field) back(value json.RawMessage) (back json.RawMessage, refused bool)
 	if local == nil {
 		return json.RawMessage("null"), false
 	}
-	back, _ = f.toCanonical(local, &source{record: []byte("{}"), whole: true})
+	back, _ = f.toCanonical(local, &source{record: []byte("{}"), whole: true, written: true})
 	return back, false
 }
 

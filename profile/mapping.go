@@ -58,7 +58,7 @@ func (c *Collection) canonical(record []byte, ix index, place func(*field) point
 // something that is not in it is left out.
 func (c *Collection) view(record []byte, ix index, place func(*field) pointer, whole bool) request.Fields {
 	out := make(request.Fields, 0, 16)
-	from := &source{record: record, whole: whole}
+	from := &source{record: record, whole: whole, written: !whole}
 	add := func(f *field, raw []byte) {
 		if value, told := f.toCanonical(raw, from); told {
 			out = append(out, request.Field{Name: f.name, Value: value})

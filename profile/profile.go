@@ -83,7 +83,7 @@ type Collection struct {
 	// assumed says that the list is the preset's convention, and not described.
 	assumed bool
 
-	stamp    struct{ owner, version, request, state pointer }
+	stamp    struct{ owner, version, request, state place }
 	etag     bool
 	version  []pointer // the members that hold the API's own version: the first is written; nil when there is none
 	deleted  condition
@@ -184,6 +184,9 @@ type style struct {
 	form        bool
 }
 
+// place is where something is read, and where it is written; nil where it is not.
+type place struct{ read, write pointer }
+
 // extra is what own calls carry outside of the record.
 type extra struct {
 	at    pointer
@@ -207,12 +210,14 @@ func (c *Collection) marks() []pointer {
 	if c.external.marker == nil {
 		out = c.externals()
 	}
-	for _, p := range append([]pointer{c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state}, c.version...) {
-		if p != nil {
-			out = append(out, p)
+	for _, p := range []place{c.stamp.owner, c.stamp.version, c.stamp.request, c.stamp.state} {
+		for _, at := range []pointer{p.read, p.write} {
+			if at != nil && !slices.ContainsFunc(out, at.equal) {
+				out = append(out, at)
+			}
 		}
 	}
-	return out
+	return append(out, c.version...)
 }
 
 // externals are the places of the external id.

@@ -101,7 +101,7 @@ func (c *Collection) expectSet(f request.Fields) request.Fields {
 			out = append(out, x)
 			continue
 		}
-		if value, told := named.toCanonical(value, &source{record: []byte("{}")}); told {
+		if value, told := named.toCanonical(value, &source{record: []byte("{}"), written: true}); told {
 			out = append(out, request.Field{Name: x.Name, Value: value})
 		}
 	}

@@ -283,12 +283,12 @@ type ETagSpec struct {
 	Stale Statuses `yaml:"stale"`
 }
 
-// StampSpec are pointers into the record to where the gateway writes what it knows of it.
+// StampSpec are places in the record where the gateway writes what it knows of it.
 type StampSpec struct {
-	Owner   string `yaml:"owner"`
-	Version string `yaml:"version"`
-	Request string `yaml:"request"`
-	State   string `yaml:"state"`
+	Owner   *Place `yaml:"owner"`
+	Version *Place `yaml:"version"`
+	Request *Place `yaml:"request"`
+	State   *Place `yaml:"state"`
 }
 
 // FieldSpec says where a canonical field is in the record. In YAML also one string, the pointer.
@@ -305,9 +305,9 @@ type FieldSpec struct {
 	// In and Out are expressions.
 	In  string `yaml:"in"`
 	Out string `yaml:"out"`
-	// Type is the canonical kind of value, As how it is written here; Zone and None belong to times.
+	// Type is the canonical kind of value, As how it is here; Zone and None belong to times.
 	Type string `yaml:"type"`
-	As   string `yaml:"as"`
+	As   As     `yaml:"as"`
 	Zone string `yaml:"zone"`
 	None string `yaml:"none"`
 	// Null is how this API shows that the field has no value, Default what it is when a record is made without it.
@@ -324,6 +324,12 @@ type FieldSpec struct {
 	// MaxLength is in characters; TooLong is error (default) or truncate.
 	MaxLength int    `yaml:"max_length"`
 	TooLong   string `yaml:"too_long"`
+}
+
+// As is how values are shown, and how they are written. In YAML also one text.
+type As struct {
+	Read  string `yaml:"read"`
+	Write string `yaml:"write"`
 }
 
 // SetSpec is a call that sets one field of a record: its path and what it sends hold {id} and {value}. Values are canonical: what

@@ -30,12 +30,12 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 	if c.external.marker == nil && (v != Update || !known) {
 		add(c.external.write, string(m.Request), exactly(string(m.Request)))
 	}
-	add(c.stamp.request, string(m.Request), exactly(string(m.Request)))
-	add(c.stamp.owner, string(m.Owner), exactly(string(m.Owner)))
-	add(c.stamp.state, m.State, func(s string) bool { // before ownership moved it was the other
+	add(c.stamp.request.write, string(m.Request), exactly(string(m.Request)))
+	add(c.stamp.owner.write, string(m.Owner), exactly(string(m.Owner)))
+	add(c.stamp.state.write, m.State, func(s string) bool { // before ownership moved it was the other
 		return s == m.State || s == string(request.Owner) || s == string(request.Copy)
 	})
-	add(c.stamp.version, m.Version.Mark(), func(s string) bool {
+	add(c.stamp.version.write, m.Version.Mark(), func(s string) bool {
 		was, err := request.ParseMark(s)
 		return err == nil && !was.After(m.Version) // an older one was read before
 	})
@@ -44,7 +44,7 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 
 // Stamps reports whether the gateway writes what it knows of a request into records of this collection.
 func (c *Collection) Stamps() bool {
-	return c.stamp.owner != nil || c.stamp.version != nil || c.stamp.request != nil || c.stamp.state != nil
+	return c.stamp.owner.write != nil || c.stamp.version.write != nil || c.stamp.request.write != nil || c.stamp.state.write != nil
 }
 
 // StampCall writes the stamps into a record and nothing else. ok is false when there is nothing to write: the profile has no
@@ -106,7 +106,7 @@ func (c *Collection) reserved(v Verb, record []byte, m Marks) error {
 		if !ok || v != Update && (isNull(was) || string(bytes.TrimSpace(was)) == `""`) {
 			continue
 		}
-		if !isString(was) || !x.may(unquote(was)) && !(x.at.equal(c.stamp.owner) && former != "" && unquote(was) == string(former)) {
+		if !isString(was) || !x.may(unquote(was)) && !(x.at.equal(c.stamp.owner.write) && former != "" && unquote(was) == string(former)) {
 			return &request.Error{Op: "profile.Splice", Kind: request.Reserved, Request: m.Request,
 				Detail: "the field " + x.at.String() + " belongs to the gateway; leave it out"}
 		}
@@ -117,10 +117,10 @@ func (c *Collection) reserved(v Verb, record []byte, m Marks) error {
 // former is the owner of whom a client may have read in a record that it now writes as a whole: the one in whose epoch the version
 // is that it wrote beside it. "" when it shows no earlier version.
 func (c *Collection) former(record []byte, m Marks) request.Site {
-	if c.stamp.version == nil {
+	if c.stamp.version.write == nil {
 		return ""
 	}
-	raw, _ := lookup(record, c.stamp.version)
+	raw, _ := lookup(record, c.stamp.version.write)
 	was, err := request.ParseMark(unquote(raw))
 	if err != nil || was.After(m.Version) {
 		return ""
@@ -140,7 +140,7 @@ func (c *Collection) Stamp(record []byte) (m Marks, ok bool) {
 		raw, _ := lookup(record, p)
 		return unquote(raw)
 	}
-	for _, p := range []pointer{c.stamp.request, c.external.read} {
+	for _, p := range []pointer{c.stamp.request.read, c.external.read} {
 		if id, err := request.ParseID(text(p)); err == nil && m.Request == "" {
 			m.Request = id
 		}
@@ -152,7 +152,7 @@ func (c *Collection) Stamp(record []byte) (m Marks, ok bool) {
 			}
 		}
 	}
-	m.Version, _ = request.ParseMark(text(c.stamp.version))
-	m.Owner, m.State = request.Site(text(c.stamp.owner)), text(c.stamp.state)
+	m.Version, _ = request.ParseMark(text(c.stamp.version.read))
+	m.Owner, m.State = request.Site(text(c.stamp.owner.read)), text(c.stamp.state.read)
 	return m, m != Marks{}
 }

@@ -19,7 +19,7 @@ func fieldOf(t testing.TB, spec string) *field {
 
 // asRead is a local value as it is read.
 func asRead(f *field, raw []byte) []byte {
-	value, _ := f.toCanonical(raw, &source{whole: true})
+	value, _ := f.toCanonical(raw, &source{whole: true, written: true})
 	return value
 }
 
@@ -237,7 +237,7 @@ func FuzzTypes(f *testing.F) {
 			return
 		}
 		c := &compiler{}
-		field := c.field("f", FieldSpec{Type: kinds[kind], As: as, Zone: zone}, CollectionSpec{})
+		field := c.field("f", FieldSpec{Type: kinds[kind], As: As{as, as}, Zone: zone}, CollectionSpec{})
 		if len(c.problems) > 0 {
 			return
 		}
