@@ -2,6 +2,7 @@ package field
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/meridian-gateway/meridian/tests/harness"
@@ -40,6 +41,46 @@ func TestLifeOfARequest(t *testing.T) {
 			n.At(to).Delete(fmt.Sprintf(n.say(to).item, ids[to])).Want(204)
 			n.At(from).WantNone(name, soon)
 			n.At(to).WantNone(name, soon)
+		}
+		n.Settled(soon)
+	})
+}
+
+// Two words that are one at the other site: what is closed at Redmine is resolved at RT, and stays closed when RT's clients change something
+// else.
+func TestWordsThatAreOneElsewhere(t *testing.T) {
+	n := open(t, "redmine", "rt", everywhere)
+	name := subject("closed")
+	n.create("oslo", words{"subject": name, "status": "open"})
+	ids := map[string]string{"oslo": n.shows("oslo", name, nil), "rome": n.shows("rome", name, words{"status": "open"})}
+	n.update("oslo", ids["oslo"], words{"status": "closed"})
+	n.shows("rome", name, words{"status": "resolved"})
+	n.update("rome", ids["rome"], words{"place": "attic"})
+	n.shows("oslo", name, words{"status": "closed", "place": "attic"})
+	n.update("rome", ids["rome"], words{"status": "open"})
+	n.shows("oslo", name, words{"status": "open", "place": "attic"})
+	n.Settled(soon)
+}
+
+// Two clients write at once, one at each site, to fields of their own: both are kept.
+func TestWritesFromBothSides(t *testing.T) {
+	inPairs(t, func(t *testing.T, a, b string) {
+		n := open(t, a, b, everywhere)
+		name := subject("written twice")
+		n.create("oslo", words{"subject": name, "status": "new"})
+		ids := map[string]string{"oslo": n.shows("oslo", name, nil), "rome": n.shows("rome", name, nil)}
+		var both sync.WaitGroup
+		for site, change := range map[string]words{"oslo": {"place": "attic"}, "rome": {"priority": "high"}} {
+			both.Go(func() {
+				say := n.say(site)
+				if a := n.At(site).Put(fmt.Sprintf(say.item, ids[site]), say.body(change, false)); a.Err != nil || a.Status >= 300 {
+					t.Errorf("%s: %d %v %s", site, a.Status, a.Err, a.Body)
+				}
+			})
+		}
+		both.Wait()
+		for _, at := range n.Sites() {
+			n.shows(at, name, words{"place": "attic", "priority": "high"})
 		}
 		n.Settled(soon)
 	})
