@@ -115,7 +115,7 @@ func (m *made) choose() {
 		case f.Name == m.main || f.Write == "" || f.Fixed || f.Late || given:
 		case len(f.Values) > 0:
 			m.fields = m.fields.With(f.Name, json.RawMessage(f.Values[0]))
-		case f.Required:
+		case f.Required, longText(f): // many an API wants a description, too
 			m.fields = m.fields.With(f.Name, m.value(f))
 		}
 	}
@@ -156,10 +156,16 @@ func (m *made) mainField() string {
 	return usual[0]
 }
 
+// longText reports whether a field is one that people write sentences into.
+func longText(f profile.DescribedField) bool {
+	long := []string{"description", "details", "detail", "notes", "note", "body", "text", "content", "long_description"}
+	return slices.Contains(long, strings.ToLower(f.Name)) && len(f.Values) == 0 && (f.Type == "" || f.Type == "text") && (f.Max == 0 || f.Max >= 20)
+}
+
 // value is something for a field that is required: as a record has it that is there, or of its type.
 func (m *made) value(f profile.DescribedField) json.RawMessage {
 	for _, s := range m.samples {
-		if v, ok := s.fields.Get(f.Name); ok && string(v) != "null" && string(v) != `""` {
+		if v, ok := s.fields.Get(f.Name); ok && string(v) != "null" && string(v) != `""` && !longText(f) {
 			return v
 		}
 	}
@@ -179,19 +185,22 @@ func (m *made) value(f profile.DescribedField) json.RawMessage {
 // read reads the record as it was made, and compares it.
 func (m *made) read(ctx context.Context) bool {
 	if !m.c.Can(profile.Read) {
-		return true
+		if !m.again(ctx) {
+			return true
+		}
+	} else {
+		a, err := m.API.Do(ctx, m.c.ReadCall(m.local), true)
+		if err != nil {
+			m.say(Failed, Finding{What: "read", Profile: m.says(profile.Read), API: broken(err)})
+			return false
+		}
+		record, ok := m.judgeRead(a, m.local, m.text)
+		if !ok {
+			return false
+		}
+		m.record = record
 	}
-	a, err := m.API.Do(ctx, m.c.ReadCall(m.local), true)
-	if err != nil {
-		m.say(Failed, Finding{What: "read", Profile: m.says(profile.Read), API: broken(err)})
-		return false
-	}
-	record, ok := m.judgeRead(a, m.local, m.text)
-	if !ok {
-		return false
-	}
-	m.record = record
-	got, err := m.c.FromRecord(record)
+	got, err := m.c.FromRecord(m.record)
 	if err != nil {
 		m.say(Failed, Finding{What: "read", Profile: m.says(profile.Read), API: detail(err)})
 		return false
@@ -232,7 +241,7 @@ func (m *made) compare(what string, sent, got request.Fields) {
 
 // hidden reads the record without credentials.
 func (m *made) hidden(ctx context.Context) {
-	if m.Anonymous {
+	if m.Anonymous || !m.c.Can(profile.Read) {
 		return
 	}
 	if _, alive := m.Profile.Alive(); alive {
@@ -253,6 +262,9 @@ func (m *made) remove(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	why := "the API has no call that deletes"
+	if !m.c.Can(profile.Delete) && m.c.Parent() != "" {
+		return // it goes with what it belongs to
+	}
 	if m.c.Can(profile.Delete) {
 		a, err := m.end(ctx)
 		switch {
@@ -284,8 +296,11 @@ func (m *made) end(ctx context.Context) (request.Answer, error) {
 
 // current is the record as it is, where a call of the verb wants to know.
 func (m *made) current(ctx context.Context, v profile.Verb) (profile.Current, error) {
-	if !m.c.NeedsCurrent(v) || !m.c.Can(profile.Read) {
+	if !m.c.NeedsCurrent(v) {
 		return profile.Current{}, nil
+	}
+	if !m.c.Can(profile.Read) {
+		return profile.Current{Record: m.record}, nil
 	}
 	a, err := m.API.Do(ctx, m.c.ReadCall(m.local), true)
 	if err != nil {

@@ -22,12 +22,16 @@ func (m *made) since(ctx context.Context) {
 	if lag > patience {
 		f.API = fmt.Sprintf("not looked at: it may take %s", lag)
 		m.say(Note, f)
+		if len(m.samples) > 0 {
+			m.filter(ctx)
+		}
 		return
 	}
 	for began := m.Now(); ; {
-		if m.inList(ctx, began.Add(-time.Minute-grain)) {
+		if _, ok := m.inList(ctx, began.Add(-time.Minute-grain)); ok {
 			f.API = "shows it"
 			m.say(Equal, f)
+			m.filter(ctx)
 			return
 		}
 		if ctx.Err() == nil && m.Now().Sub(began) < lag+2*time.Second && m.Wait(ctx, 250*time.Millisecond) == nil {
@@ -39,27 +43,27 @@ func (m *made) since(ctx context.Context) {
 	}
 }
 
-// inList reports whether a list of what changed since a time shows the record.
-func (m *made) inList(ctx context.Context, from time.Time) bool {
+// inList is the record in a list of what changed since a time; ok is false when it is not there.
+func (m *made) inList(ctx context.Context, from time.Time) (record []byte, ok bool) {
 	pages := m.c.List(from)
 	for range 20 {
 		call, more := pages.Call()
 		if !more {
-			return false
+			break
 		}
 		a, err := m.API.Do(ctx, call, true)
 		if err != nil {
-			return false
+			break
 		}
 		items, err := pages.Take(a)
 		if err != nil {
-			return false
+			break
 		}
-		if slices.ContainsFunc(items, func(i profile.Listed) bool { return i.Local == m.local }) {
-			return true
+		if i := slices.IndexFunc(items, func(i profile.Listed) bool { return i.Local == m.local }); i >= 0 {
+			return items[i].Record, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // children makes, reads, changes and deletes a child of each kind below the record.

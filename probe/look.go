@@ -24,7 +24,9 @@ func (l *looking) look(ctx context.Context) {
 		l.times()
 		l.one(ctx)
 	}
-	l.filter(ctx)
+	if len(l.samples) > 0 && !l.Write {
+		l.filter(ctx)
+	}
 	l.unknown(ctx)
 }
 
@@ -328,7 +330,7 @@ func (l *looking) whereRecord(v any, local, want string) string {
 
 // filter looks whether a list of what changed since a time is one.
 func (l *looking) filter(ctx context.Context) {
-	if can, since := l.c.CanList(); !can || !since || len(l.samples) == 0 {
+	if can, since := l.c.CanList(); !can || !since {
 		return
 	}
 	later := l.newest

@@ -168,6 +168,13 @@ func (m *made) judgeWrite(f Finding, a request.Answer) bool {
 
 // again reads the record.
 func (m *made) again(ctx context.Context) bool {
+	if !m.c.Can(profile.Read) {
+		record, ok := m.inList(ctx, m.Now().Add(-time.Hour))
+		if ok && record != nil {
+			m.record = record
+		}
+		return ok && record != nil
+	}
 	a, err := m.API.Do(ctx, m.c.ReadCall(m.local), true)
 	if err != nil {
 		m.say(Failed, Finding{What: "read", Profile: m.says(profile.Read), API: broken(err)})

@@ -62,16 +62,12 @@ func valueOf(f request.Fields, name string) json.RawMessage {
 
 // spare is a field of text that can be emptied without harm; "" for none.
 func (m *made) spare() string {
-	best := ""
 	for _, f := range m.d.Fields {
-		if f.Name == m.main || f.Required || f.Fixed || f.Write == "" || f.Write != f.Read || len(f.Values) > 0 || f.Type != "" && f.Type != "text" || f.Max > 0 && f.Max < 20 {
-			continue
-		}
-		if best == "" || strings.EqualFold(f.Name, "description") || strings.EqualFold(f.Name, "notes") {
-			best = f.Name
+		if f.Name != m.main && !f.Required && !f.Fixed && f.Write != "" && f.Write == f.Read && longText(f) {
+			return f.Name
 		}
 	}
-	return best
+	return ""
 }
 
 // quietly sends an update without a finding about how it was answered.
@@ -89,7 +85,7 @@ func (m *made) quietly(ctx context.Context, edits request.Fields) (request.Answe
 
 // version says something of an old state, and looks whether the API refuses it.
 func (m *made) version(ctx context.Context) {
-	if !m.c.Can(profile.Update) || m.record == nil {
+	if !m.c.Can(profile.Update) || !m.c.Can(profile.Read) || m.record == nil {
 		return
 	}
 	if len(m.d.Version) > 0 {

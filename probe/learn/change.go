@@ -186,13 +186,18 @@ func (l *learner) replace(ctx context.Context) error {
 	for name, v := range before {
 		switch t := l.member(name); {
 		case t != nil && t.own != "":
-		case left == "" && name != l.created.title && plain(v) != "" && l.created.sent[name] != nil && !l.isSet(name):
+		case name == l.leftOut(before):
 			left = name
 		default:
 			whole[name] = v
 		}
 	}
 	after, a, err := l.change(ctx, put, whole)
+	if err == nil && a.Status < 300 && left == l.externalName() {
+		if _, _, err := l.change(ctx, u, object{left: l.created.sent[left]}); err != nil {
+			return err
+		}
+	}
 	switch {
 	case err != nil:
 		return err
@@ -210,6 +215,16 @@ func (l *learner) replace(ctx context.Context) error {
 		l.sayUpdate(l.lines["update"].seen+"; PUT does the same", "also", inBrackets([]string{quoted("PUT " + l.id.form)}))
 	}
 	return nil
+}
+
+// leftOut is a member whose absence shows what a replacement does, "" when there is none.
+func (l *learner) leftOut(of object) string {
+	for _, name := range []string{l.created.body, l.externalName()} {
+		if _, sent := l.created.sent[name]; sent && name != l.created.title && plain(of[name]) != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // mostTried bounds how many members are tried to be changed.

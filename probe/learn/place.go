@@ -23,7 +23,17 @@ func (l *learner) place(ctx context.Context, a request.Answer) (place, error) {
 		}
 	}
 	id, err := l.inList(ctx)
-	return place{id: id, from: "list"}, err
+	if id != "" || err != nil {
+		return place{id: id, from: "list"}, err
+	}
+	// It may hold nothing of what was sent. What the answer to a create names in the place of ids, and can be read, is the new record.
+	for _, p := range l.places(a) {
+		a, err := l.call(ctx, http.MethodGet, l.where(l.id.form, p.id), nil)
+		if err != nil || a.Status == http.StatusOK {
+			return p, err
+		}
+	}
+	return place{}, nil
 }
 
 // places are where the answer to a create may have the id, the likeliest first.

@@ -109,6 +109,9 @@ type shape struct {
 	least           bool // nothing besides the text and what was set
 }
 
+// key is what is sent, for telling whether it was sent before.
+func (s shape) key(record object) string { return s.envelope + " " + s.media + " " + string(encode(record)) }
+
 // shapes are those that are tried: as answers are first.
 func (l *learner) shapes() (out []shape) {
 	envelopes := []string{l.answer, ""}
@@ -142,12 +145,12 @@ func (l *learner) create(ctx context.Context) (a request.Answer, err error) {
 	l.choose()
 	why := ""
 	shapes := l.shapes()
-	tries := 0
-	for i := 0; i < len(shapes) && tries < mostRefusals; i++ {
+	tried := make(map[string]bool)
+	for i := 0; i < len(shapes) && len(tried) < mostRefusals; i++ {
 		s := shapes[i]
-		record := l.fresh(s.least)
-		for tries < mostRefusals {
-			tries++
+		record, known := l.fresh(s.least), len(l.members)
+		for !tried[s.key(record)] && len(tried) < mostRefusals {
+			tried[s.key(record)] = true
 			if a, err = l.post(ctx, s, record); err != nil {
 				l.lost(ctx)
 				return a, err
@@ -161,6 +164,11 @@ func (l *learner) create(ctx context.Context) (a request.Answer, err error) {
 			kept, err := l.kept(ctx, a, s, record)
 			if err != nil || kept {
 				return a, err
+			}
+			if known == 0 && len(l.members) > 0 { // now it is known what records look like
+				l.choose()
+				shapes, i = l.shapes(), -1
+				continue
 			}
 			why = cmp.Or(why, fmt.Sprintf("a create was answered %s, and the record is not found, or does not hold what was sent", l.told(a)))
 		case a.Status == http.StatusUnsupportedMediaType && s.media == "":
@@ -185,7 +193,7 @@ func (l *learner) fresh(least bool) object {
 	put(record, "/"+escape(l.created.title), l.text())
 	if !least {
 		if l.created.body != "" {
-			record[l.created.body] = mark
+			record[l.created.body] = l.text()
 		}
 		record[l.externalName()] = string(request.NewID(l.o.Now()))
 	}
@@ -263,7 +271,7 @@ func (l *learner) amend(a request.Answer, record object) bool {
 		return false
 	}
 	says := strings.ToLower(string(a.Body))
-	new := false
+	new := l.retitle(says, record)
 	for _, name := range []string{l.created.body, l.externalName()} {
 		if _, sent := record[name]; sent && !l.isSet(name) && name != "" && name != l.created.title && strings.Contains(says, strings.ToLower(name)) {
 			delete(record, name)
@@ -278,6 +286,22 @@ func (l *learner) amend(a request.Answer, record object) bool {
 		}
 	}
 	return new
+}
+
+// retitle takes another member for the text where none is known and the refusal names the one that was sent, or another usual one.
+func (l *learner) retitle(says string, record object) bool {
+	if len(l.members) > 0 {
+		return false
+	}
+	for _, name := range usualTitles {
+		if name != l.created.title && name != "description" && strings.Contains(says, `"`+name+`"`) {
+			record[name] = record[l.created.title]
+			delete(record, l.created.title)
+			l.created.title = name
+			return true
+		}
+	}
+	return false
 }
 
 // isSet reports whether a member was set by the user.
@@ -297,6 +321,7 @@ func (l *learner) kept(ctx context.Context, a request.Answer, s shape, record ob
 		return false, err
 	}
 	if p.id == "" {
+		l.stray = append(l.stray, fmt.Sprintf("one that a create answered with %s made: its id is not found", l.told(a)))
 		return false, nil
 	}
 	l.made = append(l.made, p.id)
