@@ -26,6 +26,7 @@ type made struct {
 	fields request.Fields
 	local  string
 	record []byte
+	last   profile.Current // what the last deletion was told
 	gone   bool
 }
 
@@ -47,7 +48,7 @@ func (l *looking) cycle(ctx context.Context) {
 	if !m.read(ctx) || ctx.Err() != nil {
 		return
 	}
-	for _, step := range []func(context.Context){m.find, m.update, m.empty, m.version, m.since, m.children, m.delete} {
+	for _, step := range []func(context.Context){m.find, m.update, m.sets, m.empty, m.version, m.since, m.children, m.delete} {
 		if step(ctx); ctx.Err() != nil {
 			return
 		}
@@ -287,6 +288,7 @@ func (m *made) end(ctx context.Context) (request.Answer, error) {
 	if err != nil {
 		return request.Answer{}, err
 	}
+	m.last = now
 	call, err := m.c.DeleteCall(m.local, now)
 	if err != nil {
 		return request.Answer{}, err

@@ -107,7 +107,7 @@ func (m *made) delete(ctx context.Context) {
 		return // it is closed, and not gone
 	}
 	m.buried(ctx)
-	if call, err := m.c.DeleteCall(m.local, profile.Current{Record: m.record}); err == nil {
+	if call, err := m.c.DeleteCall(m.local, m.last); err == nil {
 		if a, err := m.API.Do(ctx, call, true); err == nil {
 			m.gone2(a)
 		}

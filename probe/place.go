@@ -78,6 +78,14 @@ func (m *made) is(ctx context.Context, local string) bool {
 	if !m.c.Can(profile.Read) {
 		return m.listed(ctx) == local
 	}
+	return m.reads(ctx, local)
+}
+
+// reads reports whether what is read under an id has the text of the record.
+func (m *made) reads(ctx context.Context, local string) bool {
+	if !m.c.Can(profile.Read) {
+		return false
+	}
 	a, err := m.API.Do(ctx, m.c.ReadCall(local), true)
 	return err == nil && a.Status < 300 && strings.Contains(string(a.Body), string(m.id))
 }
@@ -132,7 +140,8 @@ func (m *made) searched(ctx context.Context) string {
 	}
 	for began := m.Now(); ; {
 		if a, err := m.API.Do(ctx, call, true); err == nil {
-			if hits, err := m.c.Found(a, m.id); err == nil && len(hits) > 0 {
+			hits, err := m.c.Found(a, m.id)
+			if err == nil && len(hits) > 0 && (hits[0].Record != nil || m.reads(ctx, hits[0].Local)) {
 				return hits[0].Local
 			}
 		}

@@ -16,20 +16,21 @@ func TestEqual(t *testing.T) {
 		m    manners
 		text string
 	}{
-		"plain":          {manners{}, plainProfile()},
-		"external id":    {manners{}, plainProfile("external_id: {field: /ref}")},
-		"envelopes":      {manners{call: "thing", answer: "thing", items: "things"}, plainProfile("envelope: {call: /thing, answer: /thing, items: /things}")},
-		"location":       {manners{idOnlyInLocation: true, created: 200}, plainProfile("id: {from: location, at: /id}", "create: {status: [200]}")},
-		"search":         {manners{silentCreate: true}, plainProfile("id: {from: search, at: /id}", "external_id: {field: /ref}")},
-		"full":           {manners{noPatch: true}, plainProfile("update: {method: PUT, body: full}")},
-		"etag":           {manners{etag: true}, plainProfile("etag: true")},
-		"version":        {manners{version: "rev"}, plainProfile("etag: {field: /rev}")},
-		"stamps":         {manners{stamps: true}, plainProfile("read_only: [/id, /created_at, /updated_at, /url]", `list: {path: "{path}?since={since}", since: /updated_at}`)},
-		"soft":           {manners{soft: true}, plainProfile("deleted: {at: /deleted}")},
-		"second delete":  {manners{again: 500}, plainProfile("delete: {gone: [404, 500]}")},
-		"fields":         {manners{nullIs: ""}, plainProfile("null: \"\"", "others: drop", "required: [subject]", "fields: {subject: /title, description: /text, status: {at: /state, values: {open: opened, closed: done}}, prio: {at: /prio, type: integer, as: text}}")},
-		"with a token":   {manners{token: "secret"}, plainProfile()},
-		"hidden, proven": {manners{token: "secret", hides: true}, "alive: {path: /me, at: /id}\n" + plainProfile()},
+		"plain":             {manners{}, plainProfile()},
+		"external id":       {manners{}, plainProfile("external_id: {field: /ref}")},
+		"envelopes":         {manners{call: "thing", answer: "thing", items: "things"}, plainProfile("envelope: {call: /thing, answer: /thing, items: /things}")},
+		"location":          {manners{idOnlyInLocation: true, created: 200}, plainProfile("id: {from: location, at: /id}", "create: {status: [200]}")},
+		"search":            {manners{silentCreate: true}, plainProfile("id: {from: search, at: /id}", "external_id: {field: /ref}")},
+		"full":              {manners{noPatch: true}, plainProfile("update: {method: PUT, body: full}")},
+		"etag":              {manners{etag: true}, plainProfile("etag: true")},
+		"version":           {manners{version: "rev"}, plainProfile("etag: {field: /rev}")},
+		"stamps":            {manners{stamps: true}, plainProfile("read_only: [/id, /created_at, /updated_at, /url]", `list: {path: "{path}?since={since}", since: /updated_at}`)},
+		"soft":              {manners{soft: true}, plainProfile("deleted: {at: /deleted}")},
+		"second delete":     {manners{again: 500}, plainProfile("delete: {gone: [404, 500]}")},
+		"fields":            {manners{nullIs: ""}, plainProfile("null: \"\"", "others: drop", "required: [subject]", "fields: {subject: /title, description: /text, status: {at: /state, values: {open: opened, closed: done}}, prio: {at: /prio, type: integer, as: text}}")},
+		"a call of its own": {manners{}, plainProfile("others: drop", `fields: {subject: /title, status: {read: /state, values: {open: o, closed: c}, set: {path: "{path}/{id}", method: PATCH, send: {state: "{value}"}, status: [200]}}}`)},
+		"with a token":      {manners{token: "secret"}, plainProfile()},
+		"hidden, proven":    {manners{token: "secret", hides: true}, "alive: {path: /me, at: /id}\n" + plainProfile()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,13 +79,15 @@ func TestDiffers(t *testing.T) {
 		"null is kept":  {manners{nullIs: keep}, plainProfile("fields: {subject: /title, notes: /notes}"), "no value", Differs, `null: ""`, ""},
 		"own times":     {manners{stamps: true}, plainProfile(), "fields that the API makes", Differs, "read_only: [/updated_at, /created_at, /url] # besides those that are there", "read_only: [/id, /updated_at, /created_at, /url]"},
 		"etag":          {manners{etag: true}, plainProfile(), "If-Match with an old version", Differs, "etag: true", ""},
-		"no etag":       {manners{}, plainProfile("etag: true"), "If-Match with an old version", Differs, "etag: false", ""},
-		"ignored":       {manners{ignores: "ref"}, plainProfile("external_id: {field: /ref}"), "search by the external id", Differs, "external_id: {field: /A-FIELD-THAT-THE-API-HAS}", "external_id: {field: /global}"},
-		"lost field":    {manners{ignores: "state"}, plainProfile("fields: {subject: /title, status: {at: /state, values: {open: o}}}"), "fields after the create", Differs, "read_back: true # or another pointer, or values, for status", "read_back: true\n    fields: {subject: /title}"},
-		"soft":          {manners{soft: true}, plainProfile(), "read after the delete", Differs, "deleted: {at: /deleted, values: [true]}", ""},
-		"since":         {manners{stamps: true, noFilter: true}, plainProfile("read_only: [/id, /created_at, /updated_at, /url]", `list: {path: "{path}?from={since}", since: /updated_at}`), "list since a time", Differs, `list: {path: "{path}"} # without {since}, or with the parameter that the API knows`, "read_only: [/id, /created_at, /updated_at, /url]\n    list: {path: \"{path}\"}"},
-		"time":          {manners{}, plainProfile("list: {since: /changed_at}"), "time of change", Differs, "list: {since: /updated_at}", ""},
-		"hidden":        {manners{token: "secret", hides: true}, plainProfile(), "without credentials", Differs, "alive: {path: /ME, at: /id} # a read that needs credentials", "\nalive: {path: /me, at: /id}"},
+		"its own call": {manners{}, plainProfile(`fields: {subject: /title, status: {read: /state, values: {open: o, closed: c}, set: {path: "{path}/{id}", method: PATCH, send: {state: "{value}"}, status: [204]}}}`), "call that sets status", Differs, "fields: {status: {set: {status: [200, 204]}}}",
+			`fields: {subject: /title, status: {read: /state, values: {open: o, closed: c}, set: {path: "{path}/{id}", method: PATCH, send: {state: "{value}"}, status: [200, 204]}}}`},
+		"no etag":    {manners{}, plainProfile("etag: true"), "If-Match with an old version", Differs, "etag: false", ""},
+		"ignored":    {manners{ignores: "ref"}, plainProfile("external_id: {field: /ref}"), "search by the external id", Differs, "external_id: {field: /A-FIELD-THAT-THE-API-HAS}", "external_id: {field: /global}"},
+		"lost field": {manners{ignores: "state"}, plainProfile("fields: {subject: /title, status: {at: /state, values: {open: o}}}"), "fields after the create", Differs, "read_back: true # or another pointer, or values, for status", "read_back: true\n    fields: {subject: /title}"},
+		"soft":       {manners{soft: true}, plainProfile(), "read after the delete", Differs, "deleted: {at: /deleted, values: [true]}", ""},
+		"since":      {manners{stamps: true, noFilter: true}, plainProfile("read_only: [/id, /created_at, /updated_at, /url]", `list: {path: "{path}?from={since}", since: /updated_at}`), "list since a time", Differs, `list: {path: "{path}"} # without {since}, or with the parameter that the API knows`, "read_only: [/id, /created_at, /updated_at, /url]\n    list: {path: \"{path}\"}"},
+		"time":       {manners{}, plainProfile("list: {since: /changed_at}"), "time of change", Differs, "list: {since: /updated_at}", ""},
+		"hidden":     {manners{token: "secret", hides: true}, plainProfile(), "without credentials", Differs, "alive: {path: /ME, at: /id} # a read that needs credentials", "\nalive: {path: /me, at: /id}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

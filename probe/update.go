@@ -23,7 +23,7 @@ func (m *made) find(ctx context.Context) {
 		return
 	}
 	f := Finding{What: "search by the external id", Profile: "at " + m.d.External}
-	if m.record != nil && !strings.Contains(string(m.record), string(m.id)) || m.record != nil && m.c.Can(profile.Read) && !m.carries() {
+	if m.record != nil && !m.carries() {
 		f.API = "the record does not keep what is written there"
 		f.Write = "external_id: {field: /A-FIELD-THAT-THE-API-HAS}"
 		m.say(Differs, f)
@@ -79,6 +79,9 @@ func (m *made) update(ctx context.Context) {
 	if !m.c.Can(profile.Update) || m.record == nil {
 		return
 	}
+	if len(m.fields) == 1 {
+		m.more(ctx)
+	}
 	before := m.record
 	edits := request.Fields{}.With(m.main, request.Quote(m.text+" (changed)"))
 	for _, f := range m.d.Fields {
@@ -111,6 +114,22 @@ func (m *made) update(ctx context.Context) {
 	}
 	m.compare("update", edits, got)
 	m.selfMade(before, got, edits)
+}
+
+// more gives the record a second field, if the API keeps one that nobody described: without it nobody could tell what an update leaves
+// out.
+func (m *made) more(ctx context.Context) {
+	const name = "description"
+	if slices.ContainsFunc(m.d.Fields, func(f profile.DescribedField) bool { return f.Name == name }) {
+		return
+	}
+	field := request.Fields{}.With(name, request.Quote("Meridian probe"))
+	if a, err := m.quietly(ctx, field); err != nil || a.Status >= 300 || !m.again(ctx) {
+		return
+	}
+	if got, err := m.c.FromRecord(m.record); err == nil && same(valueOf(got, name), valueOf(field, name)) {
+		m.fields = m.fields.Merge(field)
+	}
 }
 
 // write sends an update and says how it was answered; with is done to the call first.
@@ -164,6 +183,45 @@ func (m *made) judgeWrite(f Finding, a request.Answer) bool {
 	}
 	m.say(Failed, f)
 	return false
+}
+
+// sets sets the fields that have calls of their own.
+func (m *made) sets(ctx context.Context) {
+	for _, d := range m.d.Fields {
+		if !d.Set || len(d.Values) == 0 || m.record == nil {
+			continue
+		}
+		field := request.Fields{}.With(d.Name, json.RawMessage(d.Values[len(d.Values)-1]))
+		calls, err := m.c.SetCalls(m.local, field)
+		if err != nil || len(calls) == 0 {
+			continue
+		}
+		f := Finding{What: "call that sets " + d.Name, Profile: statuses(calls[0].Status)}
+		a, err := m.API.Do(ctx, calls[0].Call, true)
+		switch {
+		case err != nil:
+			f.API = broken(err)
+			m.say(Failed, f)
+			continue
+		case slices.Contains(calls[0].Status, a.Status):
+			f.API = fmt.Sprint(a.Status)
+			m.say(Equal, f)
+		case a.Status < 300:
+			f.API = fmt.Sprint(a.Status)
+			f.Write = fmt.Sprintf("fields: {%s: {set: {status: %s}}}", name(d.Name), withStatus(a.Status, calls[0].Status))
+			m.say(Differs, f)
+		default:
+			f.API = "refused: " + answered(a)
+			m.say(Failed, f)
+			continue
+		}
+		if d.Read == "" || !m.again(ctx) {
+			continue
+		}
+		if got, err := m.c.FromRecord(m.record); err == nil {
+			m.compare("call that sets "+d.Name, field, got)
+		}
+	}
 }
 
 // again reads the record.

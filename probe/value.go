@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -64,6 +65,12 @@ func valueOf(f request.Fields, name string) json.RawMessage {
 func (m *made) spare() string {
 	for _, f := range m.d.Fields {
 		if f.Name != m.main && !f.Required && !f.Fixed && f.Write != "" && f.Write == f.Read && longText(f) {
+			return f.Name
+		}
+	}
+	for _, f := range m.fields {
+		described := slices.ContainsFunc(m.d.Fields, func(d profile.DescribedField) bool { return d.Name == f.Name })
+		if f.Name != m.main && !described && longText(profile.DescribedField{Name: f.Name}) {
 			return f.Name
 		}
 	}

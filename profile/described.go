@@ -3,6 +3,9 @@ package profile
 import (
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/meridian-gateway/meridian/request"
 )
 
 // Described is what a profile says of a collection, in the words of the profile, for whoever compares it with the API or shows it to a
@@ -46,8 +49,8 @@ type DescribedField struct {
 	// Max is the longest text, 0 for any; Required says that a record is refused without the field; Fixed that it is a constant.
 	Max             int
 	Required, Fixed bool
-	// Late says that it is not taken when a record is made.
-	Late bool
+	// Late says that it is not taken when a record is made, Set that it has a call of its own.
+	Late, Set bool
 }
 
 // Describe says what the profile says of the collection.
@@ -67,7 +70,7 @@ func (c *Collection) Describe() Described {
 		}
 		out := DescribedField{Name: name, Read: spell(f.read), Write: spell(f.write), Max: f.most, Fixed: f.fixed != nil, Late: f.late,
 			Required: slices.Contains(c.required, name)}
-		if f.mute || f.set != nil {
+		if out.Set = f.set != nil; f.mute || out.Set {
 			out.Write = ""
 		}
 		if f.shape != nil {
@@ -75,6 +78,11 @@ func (c *Collection) Describe() Described {
 		}
 		for _, v := range f.values.list {
 			out.Values = append(out.Values, v.Canonical)
+		}
+		if out.Set && len(out.Values) == 0 {
+			for _, canonical := range slices.Sorted(maps.Keys(f.set.values)) {
+				out.Values = append(out.Values, unscalar(canonical))
+			}
 		}
 		d.Fields = append(d.Fields, out)
 	}
@@ -93,4 +101,12 @@ func spellAll(list ...pointer) (out []string) {
 		out = append(out, spell(p))
 	}
 	return out
+}
+
+// unscalar is the JSON text of what scalar makes a key of.
+func unscalar(key string) Literal {
+	if text, is := strings.CutPrefix(key, `"`); is {
+		return Literal(request.Quote(text))
+	}
+	return Literal(key)
 }

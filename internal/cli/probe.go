@@ -138,7 +138,7 @@ func tops(p *profile.Profile) []string {
 
 // tableProbe prints a report for people: what was looked at, then what to write, then what is left.
 func (c *command) tableProbe(site configs.Site, r *probe.Report) error {
-	t := newTable(c.out, "", "WHAT", "PROFILE SAYS", "API DOES")
+	t := newTable(c.out, " ", "WHAT", "PROFILE SAYS", "API DOES")
 	mark := map[probe.State]string{probe.Equal: "ok", probe.Differs: "DIFFERS", probe.Failed: "FAILED", probe.Note: "note", probe.Would: "-"}
 	several := len(site.Profile.Collections) > 1
 	for _, f := range r.Findings {

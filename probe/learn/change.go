@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -266,6 +267,8 @@ func (l *learner) own(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
+		case a.Status >= 300 && forbidden.MatchString(refusal(a.Body)):
+			t.own = "a change of it is refused"
 		case a.Status >= 300:
 			t.note = fmt.Sprintf("a change to %s is refused: %s", said(other), l.told(a))
 		case equal(after[t.name], is) && sure:
@@ -276,6 +279,9 @@ func (l *learner) own(ctx context.Context) error {
 	}
 	return nil
 }
+
+// forbidden is what refusals say of members that cannot be written at all.
+var forbidden = regexp.MustCompile(`(?i)read.?only|unexpected|unrecogni[sz]ed|unknown (field|member|attribute|property|parameter)|invalid.field|immutable|(can ?not|may not|not allowed to|can't) be (set|changed|modified|updated|edited|assigned)|not (settable|editable|writable|updatable)`)
 
 // unsince takes back that changes are listed by a member that the API does not keep.
 func (l *learner) unsince(t *trait) {

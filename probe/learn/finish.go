@@ -222,7 +222,10 @@ func (l *learner) removeOne(ctx context.Context, id string) (why string) {
 	switch {
 	case err != nil:
 		return err.Error()
-	case a.Status < 300, slices.Contains(l.id.gone, a.Status) && a.Status != 405:
+	case a.Status < 300:
+		return ""
+	}
+	if after, err := l.call(ctx, http.MethodGet, l.where(l.id.form, id), nil); err == nil && slices.Contains(l.id.gone, after.Status) {
 		return ""
 	}
 	return "DELETE is answered " + l.told(a)

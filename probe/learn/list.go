@@ -81,7 +81,7 @@ func (l *learner) sayList(asked string, more ...string) {
 	if l.seen.items != "" {
 		where = "in " + l.seen.items
 	}
-	seen := fmt.Sprintf("200, a list of %d %s", n, where)
+	seen := fmt.Sprintf("200, a list of %s %s", plural(n, "record"), where)
 	if l.bared {
 		seen += "; its elements show less than the record itself"
 	}

@@ -3,7 +3,6 @@ package learn
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -24,6 +23,7 @@ type trait struct {
 	sample any
 	own    string // why it is the API's own, "" when it is not
 	note   string // what else was seen of it
+	preset string // what a new record has there that would be refused without it, as JSON text
 }
 
 // most is how many different values are told apart.
@@ -206,43 +206,50 @@ func (l *learner) sayMembers() {
 // line is a member as a field.
 func (t *trait) line(key string) line {
 	at := quoted("/" + escape(t.name))
-	x := line{key: quoted(key)}
+	pairs := []string{"at", at}
 	seen := ""
 	switch kind := t.kind(); {
 	case t.isTime():
-		as := quoted(t.format)
-		if t.format == "rfc3339" {
-			as = ""
+		pairs, seen = append(pairs, "type", "time"), "a time, as in "+said(t.sample)
+		if t.format != "rfc3339" {
+			pairs = append(pairs, "as", quoted(t.format))
 		}
-		x.value, seen = inBraces("at", at, "type", "time", "as", as), "a time, as in "+said(t.sample)
 	case kind == "integer" || kind == "number" || kind == "boolean":
-		x.value, seen = inBraces("at", at, "type", kind), map[string]string{"integer": "whole numbers", "number": "numbers", "boolean": "true or false"}[kind]
+		pairs = append(pairs, "type", kind)
+		seen = map[string]string{"integer": "whole numbers", "number": "numbers", "boolean": "true or false"}[kind]
 	case kind == "text":
-		x.value, seen = at, "texts"
-		if n := len(t.values); n < most && n > 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(t.values)), long) {
-			seen += ": " + strings.Join(slices.Sorted(maps.Keys(t.values)), ", ")
+		seen = "texts"
+		if words := slices.Sorted(maps.Keys(t.values)); len(words) > 0 && len(words) < most && !slices.ContainsFunc(words, long) {
+			seen += ": " + strings.Join(words, ", ")
 		}
 	case kind == "list":
-		x.value, seen = at, "lists"
+		seen = "lists"
 	case kind == "object":
-		x.value, seen = at, "objects with "+cut(strings.Join(names(t.sample.(object)), ", "), 60)+": taken as a whole; name what is meant, as in "+at+"/name"
-	case kind == "" && len(t.kinds) > 0:
-		x.value, seen = at, "of several kinds: "+strings.Join(slices.Sorted(maps.Keys(t.kinds)), ", ")
+		o, _ := t.sample.(object)
+		seen = "objects with " + cut(strings.Join(names(o), ", "), 60) + ": taken as a whole; name what is meant, as in " + at + "/name"
+	case len(t.kinds) > 0:
+		seen = "of several kinds: " + strings.Join(slices.Sorted(maps.Keys(t.kinds)), ", ")
 	default:
-		x.value, seen = at, "never with a value: its type is not known"
+		seen = "never with a value: its type is not known"
+	}
+	if t.preset != "" {
+		pairs, seen = append(pairs, "default", t.preset), seen+"; a new record was refused without it"
 	}
 	for _, n := range []struct {
 		n    int
 		what string
 	}{{t.nulls, "null"}, {t.empty, `""`}, {t.absent, "absent"}} {
 		if n.n > 0 {
-			seen += fmt.Sprintf("; %d times %s", n.n, n.what)
+			seen += "; " + plural(n.n, "time") + " " + n.what
 		}
 	}
-	if x.seen = seen; t.note != "" {
-		x.seen += "; " + t.note
+	if t.note != "" {
+		seen += "; " + t.note
 	}
-	return x
+	if len(pairs) == 2 {
+		return line{quoted(key), at, seen}
+	}
+	return line{quoted(key), inBraces(pairs...), seen}
 }
 
 // long reports whether a text is none of a few words that a field may have, or one that may be about a person.

@@ -110,7 +110,17 @@ type shape struct {
 }
 
 // key is what is sent, for telling whether it was sent before.
-func (s shape) key(record object) string { return s.envelope + " " + s.media + " " + string(encode(record)) }
+func (s shape) key(record object) string {
+	return s.envelope + " " + s.media + " " + string(encode(record))
+}
+
+// told is the shape in words.
+func (s shape) told() string {
+	if s.envelope == "" {
+		return "POST of the bare record:"
+	}
+	return "POST of the record in " + s.envelope + ":"
+}
 
 // shapes are those that are tried: as answers are first.
 func (l *learner) shapes() (out []shape) {
@@ -143,7 +153,7 @@ func (l *learner) create(ctx context.Context) (a request.Answer, err error) {
 		l.created.kind = plain(l.seen.elements[0]["type"])
 	}
 	l.choose()
-	why := ""
+	var why []string
 	shapes := l.shapes()
 	tried := make(map[string]bool)
 	for i := 0; i < len(shapes) && len(tried) < mostRefusals; i++ {
@@ -170,18 +180,20 @@ func (l *learner) create(ctx context.Context) (a request.Answer, err error) {
 				shapes, i = l.shapes(), -1
 				continue
 			}
-			why = cmp.Or(why, fmt.Sprintf("a create was answered %s, and the record is not found, or does not hold what was sent", l.told(a)))
+			why = append(why, fmt.Sprintf("%s it is answered %s, and the record is not found, or does not hold what was sent", s.told(), l.told(a)))
 		case a.Status == http.StatusUnsupportedMediaType && s.media == "":
 			shapes = slices.Insert(shapes, i+1, shape{s.envelope, "application/vnd.api+json", true}, shape{s.envelope, formMedia, true})
 		case a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed || a.Status == http.StatusNotImplemented ||
 			a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status >= 500:
 			i = len(shapes)
-			why = "a create is answered " + l.told(a)
+			why = append(why, s.told()+" it is answered "+l.told(a))
 		default:
-			why = cmp.Or(why, "a create is refused: "+l.told(a)+"; say what it wants with --set MEMBER=VALUE")
+			why = append(why, s.told()+" it is refused: "+l.told(a))
 		}
 	}
-	l.ended = why + ". What follows of writing is assumed"
+	why = slices.Compact(why)
+	l.ended = "No record could be made. " + strings.Join(why[:min(len(why), 4)], "; ") +
+		". Say what the API wants with --set MEMBER=VALUE; until then the proposal assumes what it says of writing."
 	return a, nil
 }
 
@@ -264,46 +276,6 @@ func form(name string, v any) url.Values {
 	return out
 }
 
-// amend changes a record that was refused, by what the refusal names: what is named and was not sent is taken from a record that is
-// there, what was sent besides the text is left out. It reports whether there is anything new to try.
-func (l *learner) amend(a request.Answer, record object) bool {
-	if a.Status != 400 && a.Status != 409 && a.Status != 422 {
-		return false
-	}
-	says := strings.ToLower(string(a.Body))
-	new := l.retitle(says, record)
-	for _, name := range []string{l.created.body, l.externalName()} {
-		if _, sent := record[name]; sent && !l.isSet(name) && name != "" && name != l.created.title && strings.Contains(says, strings.ToLower(name)) {
-			delete(record, name)
-			new = true
-		}
-	}
-	for _, t := range l.members {
-		_, sent := record[t.name]
-		if !sent && t.own == "" && t.sample != nil && strings.Contains(says, strings.ToLower(t.name)) {
-			record[t.name] = t.sample
-			new = true
-		}
-	}
-	return new
-}
-
-// retitle takes another member for the text where none is known and the refusal names the one that was sent, or another usual one.
-func (l *learner) retitle(says string, record object) bool {
-	if len(l.members) > 0 {
-		return false
-	}
-	for _, name := range usualTitles {
-		if name != l.created.title && name != "description" && strings.Contains(says, `"`+name+`"`) {
-			record[name] = record[l.created.title]
-			delete(record, l.created.title)
-			l.created.title = name
-			return true
-		}
-	}
-	return false
-}
-
 // isSet reports whether a member was set by the user.
 func (l *learner) isSet(name string) bool {
 	return slices.ContainsFunc(l.o.Set, func(s Setting) bool { return s.Name == name || s.Name == "/"+escape(name) })
@@ -331,6 +303,7 @@ func (l *learner) kept(ctx context.Context, a request.Answer, s shape, record ob
 	}
 	l.created.done, l.created.envelope, l.created.media, l.created.sent, l.created.first = true, s.envelope, s.media, record, o
 	l.created.placed, l.id.value = p, p.id
+	l.demanded(record, o)
 	status := "[" + fmt.Sprint(a.Status) + "]"
 	seen := fmt.Sprintf("answered %d", a.Status)
 	l.say("create", inBraces("method", http.MethodPost, "path", quoted("{path}"+l.suffix), "status", status), seen)
@@ -342,6 +315,27 @@ func (l *learner) kept(ctx context.Context, a request.Answer, s shape, record ob
 		l.say("content_type", s.media, "it is the one that is taken")
 	}
 	return true, nil
+}
+
+// demanded notes what a new record was given because it was refused without, or because the user said so; o is the record that came of it.
+func (l *learner) demanded(record, o object) {
+	l.extend(o)
+	for _, name := range names(record) {
+		if name == l.created.title || name == l.created.body || name == l.externalName() {
+			continue
+		}
+		t := l.member(name)
+		switch v := record[name].(type) {
+		case object, []any, nil:
+			l.notes = append(l.notes, "A new record wants "+name+", which is more than one value: describe what it is made of.")
+		default:
+			if t == nil {
+				l.notes = append(l.notes, "A new record wants "+name+", which records do not show: describe where it is written.")
+			} else {
+				t.preset = string(encode(v))
+			}
+		}
+	}
 }
 
 // again looks at the list once more, which shows a record now.
