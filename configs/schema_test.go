@@ -112,7 +112,7 @@ func TestSchemaTakesExamplesAndNamesFaults(t *testing.T) {
 		return conforms(schema, v, "")
 	}
 	files, _ := filepath.Glob("*/network.yaml")
-	files = append(files, "testdata/full/all.yaml")
+	files = append(files, "testdata/full/all.yaml", "describe/desks.yaml")
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {

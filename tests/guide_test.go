@@ -196,14 +196,14 @@ func lay(into, more *yaml.Node) {
 // shipped compares the network file at the end with the one beside the case desk.
 func (g *guide) shipped() {
 	g.t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root(), "configs", "describe", "network.yaml"))
+	text, err := os.ReadFile(filepath.Join(harness.Root(), "configs", "describe", "desks.yaml"))
 	var want yaml.Node
 	if err == nil {
 		err = yaml.Unmarshal(text, &want)
 	}
 	if err != nil || len(want.Content) != 1 || !slices.Equal(flat("", want.Content[0]), flat("", &g.network)) {
 		got, _ := g.file()
-		g.t.Errorf("configs/describe/network.yaml is not the file of the end of the page (%v), which is\n%s", err, got)
+		g.t.Errorf("configs/describe/desks.yaml is not the file of the end of the page (%v), which is\n%s", err, got)
 	}
 }
 
@@ -317,7 +317,7 @@ var variable = []struct {
 	{regexp.MustCompile(`\b202\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?`), "TIME"},
 	{regexp.MustCompile(`\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} 202\d \d\d:\d\d:\d\d GMT`), "DATE"},
 	{regexp.MustCompile(`\b[0-9a-f]{16}\b`), "HASH"},
-	{regexp.MustCompile(`in version \d+\.\d+`), "in version V"}, // of which the site that is asked may not have heard yet
+	{regexp.MustCompile(`in version \d+\.\d+`), "in version V"},          // of which the site that is asked may not have heard yet
 	{regexp.MustCompile(`network\.yaml:\d+:\d+:`), "network.yaml:LINE:"}, // who types it has other lines
 	{regexp.MustCompile(`\b\d+(\.\d+)?(ns|µs|ms|s)\b`), "DURATION"},
 	{regexp.MustCompile(`(?m)[ \t]+`), " "},
