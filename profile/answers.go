@@ -138,7 +138,7 @@ func (c *Collection) holds(w wrapped, local string) bool {
 	more := false
 	members(w.record, func(m member) bool {
 		t := c.reading[m.name]
-		more = t == nil && !c.only || t != nil && !t.hidden
+		more = t == nil && (!c.only || c.content != nil) || t != nil && !t.hidden
 		return !more
 	})
 	return more

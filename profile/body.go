@@ -51,7 +51,7 @@ func (c *Collection) setBody(call *request.Call, in payload) error {
 func (c *Collection) versionFor(in payload) (version []byte, outside bool) {
 	_, inside := c.versionIn(in.now.Record)
 	outside = in.now.Record != nil && !inside
-	if in.verb == Create || len(c.version) == 0 || outside && c.besides() {
+	if in.verb == Create || len(c.version) == 0 || c.besides() { // what the profile says to write with {version} is all that is written of it
 		return nil, outside
 	}
 	return c.versionOf(in.now), outside
@@ -77,7 +77,8 @@ func (c *Collection) bodyOf(in payload) (body []byte, err error) {
 	}
 	v := c.vars(in.local, in.now)
 	for _, x := range c.with {
-		if err != nil || in.verb == Create && slices.Contains(namesIn(x.value), "id") {
+		names := namesIn(x.value)
+		if err != nil || in.verb == Create && (slices.Contains(names, "id") || slices.Contains(names, "version")) {
 			continue
 		}
 		if body, err = splice(body, x.at, fillJSON(x.value, v)); err != nil {

@@ -126,3 +126,14 @@ func TestLinksAreNoRecords(t *testing.T) {
 		}
 	}
 }
+
+// Where the profile says how the version is written beside the record, it is not written into it too; a create has none.
+func TestVersionsBeside(t *testing.T) {
+	c := ticketsOf(t, `envelope: {call: /ticket, answer: /ticket, with: {/ticket/safe: true, /ticket/stamp: "{version}"}}, etag: {field: /updated_at}, read_only: [/updated_at]`)
+	f := fieldsOf(t, `{"subject":"s"}`)
+	create, err1 := c.CreateCall(f, Marks{})
+	update, err2 := c.UpdateCall("1", f, Marks{}, Current{Record: []byte(`{"id":1,"updated_at":"now"}`), Version: `"now"`})
+	if got := string(create.Body) + string(update.Body); got != `{"ticket":{"subject":"s","safe":true}}{"ticket":{"subject":"s","safe":true,"stamp":"now"}}` || err1 != nil || err2 != nil {
+		t.Error(got, err1, err2)
+	}
+}

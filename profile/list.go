@@ -271,7 +271,7 @@ func (p *Pages) advance(a request.Answer, n, fresh int) error {
 	case n > 0 && fresh == 0 && !p.moved && p.pages > 1 && !complete && p.asksItself() && !p.overlapping(n, fresh):
 		return p.doubt("the API gives the same page again, and does not say that it is all there is; take what it does not know out of list.path")
 	case given:
-		return p.follow(next, fresh)
+		return p.follow(next, n, fresh, complete)
 	case p.target == "" && (p.call.has("page") || p.call.has("offset")):
 		p.step(n, fresh, complete)
 		return nil
@@ -348,8 +348,9 @@ func (p *Pages) next(a request.Answer) (next json.RawMessage, given bool) {
 	return nil, false
 }
 
-// follow takes the next page from what the answer says.
-func (p *Pages) follow(next json.RawMessage, fresh int) error {
+// follow takes the next page from what the answer says. Where a Link leads to another address, as those of some APIs do that know their
+// collections by more than one, it says that there is a page, and the profile may say how to ask for it.
+func (p *Pages) follow(next json.RawMessage, n, fresh int, complete bool) error {
 	key := string(next)
 	again := p.asked[key]
 	p.asked[key] = true
@@ -374,6 +375,11 @@ func (p *Pages) follow(next json.RawMessage, fresh int) error {
 		return nil
 	}
 	target, ok := p.resolve(plainText(next))
+	if !ok && byLink && p.target == "" && (p.call.has("page") || p.call.has("offset")) {
+		p.step(n, fresh, complete)
+		p.done = false
+		return nil
+	}
 	if !ok {
 		return p.doubt("the next page is at another address: " + clip(plainText(next)))
 	}

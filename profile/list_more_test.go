@@ -411,3 +411,33 @@ func TestTotalsOfAll(t *testing.T) {
 		t.Error("there and not null is deleted")
 	}
 }
+
+// A Link may name the collection by another address. It says that there is a page; how to ask for it the profile says.
+func TestLinksElsewhere(t *testing.T) {
+	pages := []string{`[{"id":1},{"id":2}]`, `[]`, `[{"id":3}]`}
+	serve := func(call request.Call) request.Answer {
+		var n int
+		if _, err := fmt.Sscanf(call.Target, "/tickets?page=%d", &n); err != nil || n > len(pages) {
+			t.Fatal(call.Target)
+		}
+		a := answer(200, pages[n-1])
+		if n < len(pages) {
+			a.Header.Set("Link", fmt.Sprintf(`<http://elsewhere/collections/7/items?page=%d>; rel="next"`, n+1))
+		}
+		return a
+	}
+	got, calls, err := walked(ticketsOf(t, `list: {path: "?page={page}", size: 2}`), func(c request.Call) request.Answer {
+		if c.Target == "/tickets?page=4" { // nothing said that there is none
+			return answer(200, `[]`)
+		}
+		return serve(c)
+	}, time.Time{})
+	if len(got) != 3 || calls != 4 || err != nil {
+		t.Error(got, calls, err)
+	}
+	if _, _, err := walked(ticketsOf(t, `list: {path: "?c={cursor}", next: /n}`), func(request.Call) request.Answer {
+		return answer(200, `{"n":"http://elsewhere/collections/7","items":[]}`)
+	}, time.Time{}); err == nil {
+		t.Error("another address was followed")
+	}
+}

@@ -39,6 +39,8 @@ type speech struct {
 	// narrow are words that the product has no place for; closes says that it closes what is deleted.
 	narrow []string
 	closes bool
+	// whole says that its clients write whole records.
+	whole bool
 	// comments are the texts of a request's comments, oldest first.
 	comments func(p contract.Product, id string) []string
 }

@@ -42,25 +42,7 @@ func TestPresetCopies(t *testing.T) {
 	products(t, func(t *testing.T, kind string) {
 		n, all, p := beside(t, kind, contract.Options{}, everywhere)
 		for _, from := range n.Sites() {
-			w := first(subject("copied from " + from))
-			for _, k := range all[from].narrow {
-				delete(w, k)
-			}
-			made := all[from].make(w).Want(200, 201).WantReceipt(from)
-			ids := wantWords(t, all, w, n.Sites()...)
-			for _, by := range []string{"rome", "oslo", "rome"} {
-				changes := map[string]words{
-					"rome": {"status": "closed", "priority": "high"}, "oslo": {"status": "open", "subject": w["subject"] + ", opened again"},
-				}[by]
-				for _, k := range all[by].narrow {
-					delete(changes, k)
-				}
-				maps.Copy(w, changes)
-				all[by].tell(ids[by], changes)
-				if got := wantWords(t, all, w, n.Sites()...); !maps.Equal(got, ids) {
-					t.Fatalf("the ids were %v and are %v", ids, got)
-				}
-			}
+			w, ids := copied(t, n, all, from)
 			want := []string{}
 			for _, by := range []string{"oslo", "rome", "oslo"} {
 				text := "said at " + by + " as number " + strings.Repeat("i", len(want)+1)
@@ -70,9 +52,6 @@ func TestPresetCopies(t *testing.T) {
 			}
 			n.Settled(soon)
 			wantEqual(t, n.At(from))
-			if v, err := n.At(from).Request(made.Request()); err != nil || v.Owner != from {
-				t.Errorf("%+v %v", v, err)
-			}
 			by := "rome"
 			if p.closes {
 				by = "oslo"
@@ -83,4 +62,36 @@ func TestPresetCopies(t *testing.T) {
 		n.Settled(soon)
 		p.wantClean()
 	})
+}
+
+// copied makes a request at a site and changes it at both, and wants it the same everywhere all the time. It returns what the request is in
+// the end, and its ids.
+func copied(t *testing.T, n *harness.Cluster, all map[string]voice, from string) (words, map[string]string) {
+	t.Helper()
+	w := first(subject("copied from " + from))
+	for _, k := range all[from].narrow {
+		delete(w, k)
+	}
+	made := all[from].make(w).Want(200, 201).WantReceipt(from)
+	ids := wantWords(t, all, w, n.Sites()...)
+	for _, by := range []string{"rome", "oslo", "rome"} {
+		changes := map[string]words{
+			"rome": {"status": "closed", "priority": "high"}, "oslo": {"status": "open", "subject": w["subject"] + ", opened again"},
+		}[by]
+		for _, k := range all[by].narrow {
+			delete(changes, k)
+		}
+		maps.Copy(w, changes)
+		if all[by].whole {
+			changes = w
+		}
+		all[by].tell(ids[by], changes)
+		if got := wantWords(t, all, w, n.Sites()...); !maps.Equal(got, ids) {
+			t.Fatalf("the ids were %v and are %v", ids, got)
+		}
+	}
+	if v, err := n.At(from).Request(made.Request()); err != nil || v.Owner != from {
+		t.Errorf("%+v %v", v, err)
+	}
+	return w, ids
 }
