@@ -38,15 +38,20 @@ func (l *learner) amend(a request.Answer, record object) bool {
 	return again
 }
 
-// retitle takes another member for the text where none is known and the refusal names the one that was sent, or another usual one.
+// retitle takes another member for the text where none is known and the refusal names another usual one, or the one that was sent.
 func (l *learner) retitle(says string, record object) bool {
 	if len(l.members) > 0 {
 		return false
 	}
-	for _, name := range usualTitles {
-		if _, sent := record[name]; !sent && name != l.created.body && mentions(says, name) {
+	for _, named := range []bool{true, false} {
+		for _, name := range usualTitles {
+			_, sent := record[name]
+			if sent || name == l.created.body || slices.Contains(l.created.refused, name) || named && !mentions(says, name) || !named && !mentions(says, l.created.title) {
+				continue
+			}
 			record[name] = record[l.created.title]
 			delete(record, l.created.title)
+			l.created.refused = append(l.created.refused, l.created.title)
 			l.created.title = name
 			return true
 		}

@@ -61,6 +61,7 @@ type learner struct {
 	o      Options
 	path   string // of the collection, without query and suffix
 	suffix string // behind it, as in .json or a slash
+	slash  bool   // it was given with a slash at its end
 	query  string
 	lines  map[string]line
 	fields []line
@@ -120,10 +121,9 @@ func (l *learner) begin() error {
 		return wrong("--path " + l.o.Target + " is no path: it begins with /, as in /api/tickets")
 	}
 	l.path, l.query = u.EscapedPath(), u.RawQuery
-	for _, suffix := range []string{".json", "/"} {
-		if cut, has := strings.CutSuffix(l.path, suffix); has {
-			l.path, l.suffix = cut, suffix
-		}
+	l.path, l.slash = strings.CutSuffix(l.path, "/")
+	if cut, has := strings.CutSuffix(l.path, ".json"); has {
+		l.path, l.suffix = cut, ".json"
 	}
 	if l.path == "" {
 		return wrong("--path / is the API's root: say where the records are, as in /api/tickets")

@@ -38,7 +38,7 @@ func (l *learner) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.Status >= 300 && a.Status < 400 {
+	if a.Status >= 300 && a.Status < 400 || a.Status == http.StatusNotFound && l.slash {
 		if a, err = l.redirected(ctx, a); err != nil {
 			return err
 		}
@@ -63,14 +63,15 @@ func (l *learner) list(ctx context.Context) error {
 	return nil
 }
 
-// redirected goes where a redirect leads, where that is the same path with a slash at its end.
+// redirected asks once more with a slash at the end of the path, where a redirect leads there or the path was given so.
 func (l *learner) redirected(ctx context.Context, a request.Answer) (request.Answer, error) {
 	to := a.Header.Get("Location")
 	u, err := url.Parse(to)
-	if err != nil || l.suffix != "" || !strings.HasSuffix(u.EscapedPath(), l.path+"/") {
+	if err != nil || l.suffix != "" || !l.slash && !strings.HasSuffix(u.EscapedPath(), l.path+"/") {
 		return a, wrong(fmt.Sprintf("GET %s leads to %q: give the path of the API itself, without redirects", l.target(), cut(l.o.Hide(to), 120)))
 	}
 	l.suffix = "/"
+	l.notes = append(l.notes, "The API wants a slash at the end of "+l.path+", which a path in a profile loses where it has no {id}: list and create do not work so.")
 	return l.call(ctx, http.MethodGet, l.target(), nil)
 }
 

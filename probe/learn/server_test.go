@@ -143,7 +143,7 @@ func (a *api) list(w http.ResponseWriter, q url.Values) {
 			case strings.Contains(a.page, name) || a.noFilter:
 			case a.since != "" && name == a.since:
 				hit = hit && fmt.Sprint(row["updated_at"]) >= q.Get(name)
-			case row[name] != nil:
+			case slices.ContainsFunc(a.rows, func(r object) bool { return r[name] != nil }):
 				hit = hit && fmt.Sprint(row[name]) == q.Get(name)
 			}
 		}

@@ -23,12 +23,13 @@ type creating struct {
 	nulled   bool   // it was seen what becomes of null
 
 	placed      place
-	title, body string // members that hold the text, the latter "" where there is none
-	token       string // in the text, and in no other record
-	sent        object // the record as it was sent
-	first       object // as it was then
-	match       bool   // writes demand If-Match
-	stamp       string // the member with the version that writes demand
+	title, body string   // members that hold the text, the latter "" where there is none
+	token       string   // in the text, and in no other record
+	refused     []string // members that the text was refused in
+	sent        object   // the record as it was sent
+	first       object   // as it was then
+	match       bool     // writes demand If-Match
+	stamp       string   // the member with the version that writes demand
 	update      updating
 }
 
