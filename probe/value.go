@@ -145,6 +145,15 @@ func (m *made) version(ctx context.Context) {
 	}
 }
 
+// both are the text and, where there is one, a longer text: some versions are those of the latter alone.
+func (m *made) both(word string) request.Fields {
+	out := request.Fields{}.With(m.main, request.Quote(m.text))
+	if name := m.spare(); name != "" {
+		out = out.With(name, request.Quote("Meridian probe, "+word))
+	}
+	return out
+}
+
 // oldVersion changes the record, and then again from the state before.
 func (m *made) oldVersion(ctx context.Context) {
 	f := Finding{What: "an old version", Profile: "refused (version at " + strings.Join(m.d.Version, " or ") + ")"}
@@ -157,10 +166,15 @@ func (m *made) oldVersion(ctx context.Context) {
 		m.say(Failed, f)
 		return
 	}
-	if a, err := m.quietly(ctx, request.Fields{}.With(m.main, request.Quote(m.text))); err != nil || a.Status >= 300 {
+	if a, err := m.quietly(ctx, m.both("first")); err != nil || a.Status >= 300 {
 		return
 	}
-	call, err := m.c.UpdateCall(m.local, request.Fields{}.With(m.main, request.Quote(m.text+" (old)")), profile.Marks{Request: m.id}, old)
+	if now, err := m.current(ctx, profile.Update); err != nil || now.Version == old.Version {
+		f.API = "it does not move with a change of " + strings.Join(m.both("").Names(), " and ")
+		m.say(Note, f)
+		return
+	}
+	call, err := m.c.UpdateCall(m.local, m.both("old"), profile.Marks{Request: m.id}, old)
 	if err != nil {
 		return
 	}

@@ -250,6 +250,9 @@ func nobody(like string) string {
 	var raw [64]byte
 	_, _ = rand.Read(raw[:]) // never fails
 	random := hex.EncodeToString(raw[:])
+	for len(like) < 10 { // of short ids there are not many
+		like += like
+	}
 	out := []byte(like)
 	for i, c := range out {
 		switch {
