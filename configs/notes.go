@@ -140,7 +140,7 @@ func notesToZ() map[string]string {
 		"rate":          "As in 50/s, 100/m or 1000/h. Of a site: over the profile's.",
 		"read":          "The call that reads a record; of a place, the pointer for reading.",
 		"read_back":     "Do not trust the answer of a write: read and compare.",
-		"read_only":     "Pointers to fields that the API sets itself.",
+		"read_only":     "Pointers to fields that the API sets itself. Of a call with a full body: omit leaves them out of it.",
 		"record":        "Name of the part that has the record as JSON.",
 		"replace":       "The call that replaces a whole record.",
 		"request":       "Pointer, for the global id.",

@@ -91,7 +91,7 @@ func (c *Collection) ReplaceCall(local string, f request.Fields, now Current, m 
 	if err != nil {
 		return request.Call{}, err
 	}
-	if err := c.keep(r, now.Record, slices.Concat(c.kept, c.others(now.Record))); err != nil {
+	if err := c.keep(r, now.Record, slices.Concat(c.keeping(Replace), c.others(now.Record))); err != nil {
 		return request.Call{}, err
 	}
 	return c.write(Replace, local, r, m, now)
@@ -137,7 +137,15 @@ func (c *Collection) overlaid(current []byte, f request.Fields) (*record, error)
 	for _, named := range c.fixed {
 		same = append(same, named.write)
 	}
-	return r, c.keep(r, current, slices.Concat(same, c.kept, c.others(current)))
+	return r, c.keep(r, current, slices.Concat(same, c.keeping(Update), c.others(current)))
+}
+
+// keeping are the members that a whole record takes over from the one that it replaces.
+func (c *Collection) keeping(v Verb) []pointer {
+	if c.calls[v] == nil || !c.calls[v].bare {
+		return c.kept
+	}
+	return slices.DeleteFunc(slices.Clone(c.kept), func(p pointer) bool { return slices.ContainsFunc(c.apiOwn, p.equal) })
 }
 
 // others are the members of a record that no field names, where these are this site's alone.

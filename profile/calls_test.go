@@ -332,3 +332,23 @@ func TestTakenOnce(t *testing.T) {
 		t.Error(ok, string(own.Body))
 	}
 }
+
+// An API that refuses what it sets itself gets whole records without it.
+func TestWholeRecordsWithoutReadOnly(t *testing.T) {
+	c := ticketsOf(t, `update: {method: PUT, body: full, read_only: omit}, read_only: [/id, /made/at], local: [mine], fields: {subject: /title}`)
+	now := Current{Record: []byte(`{"id":1,"title":"s","made":{"at":"now","by":"me"},"mine":1,"more":2}`)}
+	update, err1 := c.UpdateCall("1", fieldsOf(t, `{"subject":"t"}`), Marks{}, now)
+	replace, err2 := c.ReplaceCall("1", fieldsOf(t, `{"subject":"t","more":3}`), now, Marks{})
+	if got := string(update.Body) + string(replace.Body); got != `{"title":"t","made":{"by":"me"},"more":2,"mine":1}{"title":"t","more":3,"mine":1}` || err1 != nil || err2 != nil {
+		t.Error(got, err1, err2)
+	}
+	for call, want := range map[string]string{"update: {read_only: omit}": "update/read_only", "update: {body: full, read_only: keep}": "update/read_only", "create: {read_only: omit}": "create/read_only"} {
+		var s Spec
+		if err := yaml.Unmarshal([]byte("preset: rest\ncollections: {tickets: {path: /tickets, "+call+"}}"), &s); err != nil {
+			t.Fatal(err)
+		}
+		if _, problems := Compile("x", s); len(problems) != 1 || strings.Join(problems[0].Path[2:], "/") != want {
+			t.Errorf("%s: %+v", call, problems)
+		}
+	}
+}

@@ -88,6 +88,14 @@ func (c *compiler) call(out *Collection, v Verb, s CallSpec, of CollectionSpec) 
 	if k.envelope != nil && v != Create && v != Update && v != Replace {
 		c.problem("this call has no record in its body", "envelope belongs to create, update and replace; answers have that of the collection", string(v), "envelope")
 	}
+	k.bare = s.ReadOnly == "omit"
+	switch {
+	case s.ReadOnly == "":
+	case !k.bare:
+		c.problem(fmt.Sprintf("read_only of a call is omit, not %q", s.ReadOnly), "left out, such members are sent back as they are", string(v), "read_only")
+	case k.body != full || v != Update && v != Replace:
+		c.problem("this call does not send whole records back", "read_only: omit belongs to body: full", string(v), "read_only")
+	}
 	k.hidden = s.Intercept != nil && !*s.Intercept
 	if s.Send != nil {
 		k.send = s.Send.JSON

@@ -48,6 +48,9 @@ func (c *compiler) fields(out *Collection, s CollectionSpec) {
 			hidden = append(hidden, p)
 			if !slices.ContainsFunc(out.id.at, p.equal) {
 				out.kept = append(out.kept, p)
+				if l.key == "read_only" {
+					out.apiOwn = append(out.apiOwn, p)
+				}
 			}
 			if l.key != "read_only" {
 				out.own = append(out.own, p)

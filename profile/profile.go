@@ -98,6 +98,7 @@ type Collection struct {
 	computed []*field          // those that are read of other members of the record alone
 	derived  []*field          // those that are written of other fields, or of nothing
 	required []string
+	apiOwn   []pointer // those of kept that the API sets itself
 	kept     []pointer // members that the gateway never writes and a replacement keeps
 	own      []pointer // those of them that are this site's alone: local and dropped
 	created  pointer   // read-only member with the time of creation, for telling the oldest; nil when not known
@@ -162,6 +163,8 @@ type call struct {
 	contentType string
 	// envelope is the pointer to the record in the call, nil for that of the collection.
 	envelope pointer
+	// bare says that a whole record is sent without what the API sets itself.
+	bare bool
 	// hidden says that clients do not make this call; also are other ways in which they do.
 	hidden bool
 	also   []alias

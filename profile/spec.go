@@ -180,6 +180,9 @@ type CallSpec struct {
 	Headers     map[string]string `yaml:"headers"`
 	ContentType string            `yaml:"content_type"`
 	Send        *Template         `yaml:"send"`
+	// ReadOnly says what becomes of the members that the API sets itself in a body that is a whole record: they are sent back as they are
+	// (default), or left out (omit).
+	ReadOnly string `yaml:"read_only"`
 	// Envelope is the pointer to the record in calls of this kind, when not that of the collection; "" is the whole body.
 	Envelope *string `yaml:"envelope"`
 	// Also are other ways in which clients make this call: paths, with a method before them where it is another.

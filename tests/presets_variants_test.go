@@ -30,7 +30,7 @@ func variants(t *testing.T) map[string]variant {
 	const tickets = "  tickets:\n"
 	return map[string]variant{
 		"arsystem wants X-Requested-By, and resets what an update does not name": {"arsystem",
-			contract.Options{ARSystem: contract.ARSystemOptions{RequestedBy: true, ResetOmitted: true}}, tickets, tickets + "    update: {body: full}\n"},
+			contract.Options{ARSystem: contract.ARSystemOptions{RequestedBy: true, ResetOmitted: true}}, tickets, tickets + "    update: {body: full, read_only: omit}\n"},
 		"arsystem ends its tokens early": {"arsystem", contract.Options{ARSystem: contract.ARSystemOptions{TokenLife: 300 * time.Millisecond}}, "", ""},
 		"arsystem with small pages":      {"arsystem", contract.Options{MaxPage: 3}, "", ""},
 		"servicenow finds nothing for a wrong query": {"servicenow",
