@@ -66,6 +66,9 @@ func (c *command) propose(ctx context.Context, f learning) error {
 	if f.path == "" {
 		return misuse("say where the list of records is: --path /api/tickets")
 	}
+	if f.path[0] != '/' {
+		return misuse("--path %s: a path begins with /, as in /api/tickets", f.path)
+	}
 	o := learn.Options{Target: f.path, Profile: f.name, Collection: f.collection, Write: f.write}
 	at, err := c.learnFrom(f, &o)
 	if err != nil {
@@ -84,6 +87,8 @@ func (c *command) propose(ctx context.Context, f learning) error {
 		fmt.Fprintln(c.err, "meridian: a record could not be removed:", printable(id, false))
 	}
 	switch {
+	case ctx.Err() != nil:
+		return coded{Failed, errors.New("it was interrupted")}
 	case request.KindOf(err) == request.Unavailable:
 		return coded{Unreachable, errors.New(secrets.hide(err.Error()))}
 	case err != nil:

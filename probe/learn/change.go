@@ -39,7 +39,8 @@ func (l *learner) change(ctx context.Context, u updating, members object, header
 	if l.created.match && len(header) == 0 {
 		header = []string{"If-Match", l.id.header}
 	}
-	a, err = l.send(ctx, u.method, l.where(l.id.form, l.id.value), shape{l.created.envelope, orElse(u.media, l.created.media), false}, send, l.id.value, header...)
+	a, err = l.send(ctx, writing{shape: shape{envelope: l.created.envelope, media: orElse(u.media, l.created.media)}, method: u.method,
+		target: l.where(l.id.form, l.id.value), id: l.id.value, record: send, header: header})
 	if err != nil || a.Status >= 300 {
 		return nil, a, err
 	}
@@ -245,7 +246,7 @@ func (l *learner) own(ctx context.Context) error {
 		switch {
 		case t.own == "the id" || sent:
 			continue
-		case t.own == "its name" && is == nil:
+		case t.own == byName && is == nil:
 			t.own = "" // the API did not make it
 			if c := l.changed(); c == t {
 				l.unsince(t)

@@ -152,13 +152,16 @@ func formatOf(name string, v any) string {
 
 var ownNames = regexp.MustCompile(`(?i)^(created|creation|updated|modified|changed|lastmodified|last_modified|inserted|date_?created|date_?updated|sys_)|^[_@$]|^(self|url|href|uri|links?|resource_uri)$|^(collectionid|collectionname)$`)
 
+// byName is why a member is taken to be the API's own that is only named so.
+const byName = "by its name"
+
 // ownByName is why a member is taken to be the API's own.
 func (l *learner) ownByName(t *trait) string {
 	switch {
 	case "/"+escape(t.name) == l.id.at, slices.Contains(l.id.other, "/"+escape(t.name)) && strings.EqualFold(t.name, "id"):
 		return "the id"
 	case ownNames.MatchString(t.name):
-		return "its name"
+		return byName
 	case t.sample != nil && l.id.value != "" && strings.HasPrefix(plain(t.sample), "http") && strings.Contains(plain(t.sample), l.path):
 		return "it is an address of the API"
 	}
@@ -173,7 +176,7 @@ func (l *learner) sayMembers() {
 	empties, nulls := 0, 0
 	for _, t := range l.members {
 		if t.own != "" {
-			own, why = append(own, quoted("/"+escape(t.name))), append(why, t.name+": "+t.own)
+			own, why = append(own, quoted("/"+escape(t.name))), append(why, t.name+" ("+t.own+")")
 			continue
 		}
 		if t.kinds["text"] || len(t.kinds) == 0 {
@@ -190,7 +193,7 @@ func (l *learner) sayMembers() {
 		l.fields = append(l.fields, t.line(key))
 	}
 	if len(own) > 0 {
-		seen := "by " + strings.Join(why, ", ")
+		seen := strings.Join(why, ", ")
 		if !l.created.done {
 			seen += "; assumed, since nothing was written"
 		}

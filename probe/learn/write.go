@@ -233,28 +233,36 @@ func (l *learner) externalName() string {
 
 // post sends a new record.
 func (l *learner) post(ctx context.Context, s shape, record object) (request.Answer, error) {
-	return l.send(ctx, http.MethodPost, l.path+l.suffix, s, record, "")
+	return l.send(ctx, writing{shape: s, method: http.MethodPost, target: l.path + l.suffix, record: record})
 }
 
-// send makes a call with a record in a shape; id is that of the record, "" for a new one.
-func (l *learner) send(ctx context.Context, method, target string, s shape, record object, id string, header ...string) (request.Answer, error) {
-	var body any = record
-	if s.envelope != "" {
+// writing is a call with a record in a shape; id is that of the record, "" for a new one.
+type writing struct {
+	shape
+	method, target, id string
+	record             object
+	header             []string
+}
+
+// send makes a call with a record.
+func (l *learner) send(ctx context.Context, w writing) (request.Answer, error) {
+	var body any = w.record
+	if w.envelope != "" {
 		around := object{}
-		put(around, s.envelope, record)
+		put(around, w.envelope, w.record)
 		if l.created.kind != "" {
 			put(around, "/data/type", l.created.kind)
-			if id != "" {
-				put(around, "/data/id", id)
+			if w.id != "" {
+				put(around, "/data/id", w.id)
 			}
 		}
 		body = around
 	}
 	text := encode(body)
-	if s.media == formMedia {
+	if w.media == formMedia {
 		text = []byte(form("", body).Encode())
 	}
-	return l.call(ctx, method, target, text, append([]string{"Content-Type", cmp.Or(s.media, "application/json")}, header...)...)
+	return l.call(ctx, w.method, w.target, text, append([]string{"Content-Type", cmp.Or(w.media, "application/json")}, w.header...)...)
 }
 
 // form is a value as a form has it: ticket[subject]=x.
