@@ -245,7 +245,7 @@ func (m *made) hidden(ctx context.Context) {
 	if m.Anonymous || !m.c.Can(profile.Read) {
 		return
 	}
-	if _, alive := m.Profile.Alive(); alive {
+	if _, alive := m.Profile.Alive(); alive || slices.ContainsFunc(m.report.Findings, func(f Finding) bool { return strings.HasPrefix(f.Write, "alive:") }) {
 		return
 	}
 	a, err := m.API.Do(ctx, m.c.ReadCall(m.local), false)

@@ -11,33 +11,48 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// since looks whether the list of what changed shows the record.
+// since looks whether the list, or that of what changed, shows the record, which by now may be a closed one.
 func (m *made) since(ctx context.Context) {
 	can, since := m.c.CanList()
-	if !can || !since {
+	if !can {
 		return
 	}
 	lag, grain := m.c.Lag()
-	f := Finding{What: "list of what changed", Profile: "shows a new record"}
+	f := Finding{What: "list shows the record", Profile: "it does"}
+	if since {
+		f = Finding{What: "list of what changed", Profile: "shows a new record"}
+	}
 	if lag > patience {
 		f.API = fmt.Sprintf("not looked at: it may take %s", lag)
 		m.say(Note, f)
-		if len(m.samples) > 0 {
+		if since && len(m.samples) > 0 {
 			m.filter(ctx)
 		}
 		return
 	}
-	for began := m.Now(); ; {
-		if _, ok := m.inList(ctx, began.Add(-time.Minute-grain)); ok {
-			f.API = "shows it"
+	began := m.Now()
+	from := began.Add(-time.Minute - grain)
+	if !since {
+		from = time.Time{}
+	}
+	for {
+		if _, ok := m.inList(ctx, from); ok {
+			f.API = "it is there"
 			m.say(Equal, f)
-			m.filter(ctx)
+			if since {
+				m.filter(ctx)
+			}
 			return
 		}
 		if ctx.Err() == nil && m.Now().Sub(began) < lag+2*time.Second && m.Wait(ctx, 250*time.Millisecond) == nil {
 			continue
 		}
-		f.API = fmt.Sprintf("does not show it within %s", lag+2*time.Second)
+		f.API = fmt.Sprintf("it is not there within %s: are some hidden, such as closed ones, unless the path asks for them?", lag+2*time.Second)
+		if !since && len(m.samples) >= mostSamples {
+			f.API = "it is not there; the list is long, and only its beginning was looked at"
+			m.say(Note, f)
+			return
+		}
 		m.say(Failed, f)
 		return
 	}

@@ -285,3 +285,34 @@ type failing struct{ err error }
 func (f failing) Do(context.Context, request.Call, bool) (request.Answer, error) {
 	return request.Answer{}, f.err
 }
+
+// A list that hides closed records is noticed: the record has its last state by then.
+func TestHidesClosed(t *testing.T) {
+	t.Parallel()
+	a := serve(t, manners{hidesClosed: true})
+	r, err := Run(t.Context(), options(t, a, plainProfile("fields: {subject: /title, status: {at: /state, values: {open: open, closed: closed}}}")))
+	if f := r.about(t, "list shows the record"); err != nil || f.State != Failed || len(a.rows) != 0 {
+		t.Errorf("%v\n%s", err, r)
+	}
+}
+
+// A member that looks like a version, and an id that is another's twin, are notes and no differences.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	a := serve(t, manners{counts: "revision"})
+	r, err := Run(t.Context(), options(t, a, plainProfile("others: drop", "fields: {subject: /title}")))
+	if f := r.about(t, "version"); err != nil || f.State != Note || f.Write != "etag: {field: /revision}" || r.Differences() != 0 {
+		t.Errorf("%v\n%s", err, r)
+	}
+	twin := handler(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			b, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(b), "{", `{"number":`+fmt.Sprint(a.last+1)+`,`, 1)))
+		}
+		a.ServeHTTP(w, r)
+	})
+	r, err = Run(t.Context(), options(t, twin, plainProfile("others: drop", "fields: {subject: /title}")))
+	if err != nil || !strings.Contains(r.String(), "/number has the same value") || r.Differences() != 0 {
+		t.Errorf("%v\n%s", err, r)
+	}
+}

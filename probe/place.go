@@ -24,6 +24,7 @@ func (m *made) placed(ctx context.Context, a request.Answer) {
 		m.local = created.Local
 		f.API = fmt.Sprintf("%s, as it should be", m.local)
 		m.say(Equal, f)
+		m.twins(a)
 		if created.Record == nil {
 			m.say(Note, Finding{What: "answer to the create", Profile: "-", API: "does not hold the record, which is read afterwards"})
 		}
@@ -54,6 +55,26 @@ func (m *made) placed(ctx context.Context, a request.Answer) {
 	m.say(Failed, f)
 	if f.Write != "" {
 		m.report.Findings[len(m.report.Findings)-1].State = Differs
+	}
+}
+
+// twins notes another member that looks like an id and has the same value by chance: which of them works in addresses shows only when
+// they differ.
+func (m *made) twins(a request.Answer) {
+	v, _ := parse(a.Body)
+	var others []string
+	for _, at := range whereID(v, m.local) {
+		at = strings.TrimPrefix(at, m.d.Answer)
+		if idRank(last(at)) >= 0 && !slices.Contains(m.d.At, at) && strings.Count(at, "/") == 1 {
+			others = append(others, at)
+		}
+	}
+	differ := slices.ContainsFunc(m.samples, func(s sample) bool {
+		v, _ := parse(s.record)
+		return slices.ContainsFunc(others, func(o string) bool { is, ok := at(v, o); return ok && plain(is) != s.local })
+	})
+	if m.d.From == "body" && len(others) > 0 && !differ {
+		m.say(Note, Finding{What: "id of a new record", Profile: m.idSaid(), API: strings.Join(others, " and ") + " has the same value: with a second record it would show which one is right"})
 	}
 }
 

@@ -42,7 +42,9 @@ type manners struct {
 	required                                  string
 	cannotDelete                              bool
 	dropCreate                                bool
-	parent                                    int // a member that the API sets
+	parent                                    int    // a member that the API sets
+	counts                                    string // a member that counts changes, and nobody needs to name
+	hidesClosed                               bool   // the list leaves out what is closed
 }
 
 const keep = "keep"
@@ -121,7 +123,7 @@ func (a *api) list(w http.ResponseWriter, rows []map[string]any) {
 
 func (a *api) filtered(q url.Values) (out []map[string]any) {
 	for _, r := range a.rows {
-		if r["deleted"] == true {
+		if r["deleted"] == true || a.hidesClosed && r["state"] == "closed" {
 			continue
 		}
 		hit := true
@@ -209,9 +211,11 @@ func (a *api) touch(v map[string]any) {
 	if a.stamps {
 		v["updated_at"] = time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
-	if a.version != "" {
-		n, _ := v[a.version].(int)
-		v[a.version] = n + 1
+	for _, name := range []string{a.version, a.counts} {
+		if name != "" {
+			n, _ := v[name].(int)
+			v[name] = n + 1
+		}
 	}
 }
 

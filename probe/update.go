@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func (m *made) update(ctx context.Context) {
 			edits = edits.With(m.main, request.Quote(cut("Again: "+m.text, f.Max)))
 		}
 		if _, sent := m.fields.Get(f.Name); sent && len(f.Values) > 1 && f.Write != "" {
-			edits = edits.With(f.Name, json.RawMessage(f.Values[1]))
+			edits = edits.With(f.Name, json.RawMessage(f.Values[len(f.Values)-1])) // often the end of a request's life
 		}
 	}
 	a, ok := m.write(ctx, "update", edits, nil)
@@ -114,6 +115,7 @@ func (m *made) update(ctx context.Context) {
 	}
 	m.compare("update", edits, got)
 	m.selfMade(before, got, edits)
+	m.versions(before)
 }
 
 // more gives the record a second field, if the API keeps one that nobody described: without it nobody could tell what an update leaves
@@ -266,6 +268,29 @@ func (m *made) selfMade(before []byte, got, edits request.Fields) {
 	if list := append(changed, added...); len(list) > 0 {
 		m.say(Differs, Finding{What: "fields that the API makes", Profile: "are written like others",
 			API: strings.Join(list, ", ") + ": nobody wrote them", Write: "read_only: [" + quotedList(list) + "] # besides those that are there"})
+	}
+}
+
+var versionLike = regexp.MustCompile(`(?i)(^_?rev|version|revision|lock|mod_?count|etag)`)
+
+// versions finds members that look like the API's own version of a record, where the profile names none.
+func (m *made) versions(before []byte) {
+	if m.d.ETag || len(m.d.Version) > 0 {
+		return
+	}
+	was, _ := parse(before)
+	is, _ := parse(m.record)
+	old, ok1 := was.(object)
+	now, ok2 := is.(object)
+	if !ok1 || !ok2 {
+		return
+	}
+	for _, n := range names(now) {
+		if versionLike.MatchString(n) && plain(now[n]) != "" && plain(old[n]) != plain(now[n]) {
+			m.say(Note, Finding{What: "version", Profile: "none", API: "/" + escape(n) + " changes with each write: the API may refuse a write that names an old one",
+				Write: "etag: {field: " + quoted("/"+escape(n)) + "}"})
+			return
+		}
 	}
 }
 

@@ -179,23 +179,29 @@ func (c *command) tableProbe(site configs.Site, r *probe.Report) error {
 	return err
 }
 
-// toWrite prints the lines for the profile, with where they belong.
+// toWrite prints the lines for the profile, with where they belong: those that make a difference, then those that may be worth a thought.
 func (c *command) toWrite(site configs.Site, r *probe.Report) error {
-	last := "-"
-	for _, f := range r.Findings {
-		if f.Write == "" || f.State != probe.Differs && f.State != probe.Failed {
-			continue
-		}
-		where := "profiles." + site.Profile.Name
-		if f.Collection != "" && !strings.HasPrefix(f.Write, "alive:") {
-			where += ".collections." + f.Collection
-		}
-		if where != last {
-			fmt.Fprintf(c.out, "\nTo write under %s:\n", where)
-			last = where
-		}
-		if _, err := fmt.Fprintln(c.out, "  "+printable(f.Write, false)); err != nil {
-			return err
+	for _, part := range []struct {
+		title string
+		notes bool
+	}{{"To write", false}, {"To consider", true}} {
+		last, said := "", map[string]bool{}
+		for _, f := range r.Findings {
+			if f.Write == "" || said[f.Write] || f.State == probe.Equal || f.State == probe.Would || (f.State == probe.Note) != part.notes {
+				continue
+			}
+			said[f.Write] = true
+			where := "profiles." + site.Profile.Name
+			if f.Collection != "" && !strings.HasPrefix(f.Write, "alive:") {
+				where += ".collections." + f.Collection
+			}
+			if where != last {
+				fmt.Fprintf(c.out, "\n%s under %s:\n", part.title, where)
+				last = where
+			}
+			if _, err := fmt.Fprintln(c.out, "  "+printable(f.Write, false)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
