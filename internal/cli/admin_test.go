@@ -38,6 +38,13 @@ type engine struct {
 	err       error
 }
 
+// shows has the engine begin anew with other looks. A call that a command did not wait for may still be looking.
+func (e *engine) shows(look func(n int) store.Record) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.look, e.looks = look, 0
+}
+
 func (e *engine) Request(_ context.Context, ref string) (store.Record, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -87,7 +87,7 @@ func TestWaitForTheNewOwner(t *testing.T) {
 	if code != Done || out != string(gid)+" is owned by tokyo, in version 2.0.\n" || len(e.orders) != 1 {
 		t.Errorf("%d %q %q after %d looks", code, out, errs, e.looks)
 	}
-	e.looks = 0
+	e.shows(e.look)
 	if code, out, _ := run("", "return", "17", "--wait", "1m", "-o", "json"); code != Done || !strings.Contains(out, `"owner":"tokyo","version":"2.0","role":"copy"}`) {
 		t.Errorf("%d %q", code, out)
 	}
@@ -105,7 +105,7 @@ func TestWaitInVain(t *testing.T) {
 	}
 	parked := plan
 	parked.Parked, parked.Cause = true, "there is no site tokyo"
-	e.look = always(request.Entry{Role: request.Owner, Owner: "chicago", Version: at(1, 2, "chicago"), Plan: &parked})
+	e.shows(always(request.Entry{Role: request.Owner, Owner: "chicago", Version: at(1, 2, "chicago"), Plan: &parked}))
 	if code, _, errs := run("", "transfer", "17", "--to", "tokyo", "--wait", "1h"); code != Failed || !strings.Contains(errs, "parked: there is no site tokyo") {
 		t.Errorf("%d %q", code, errs)
 	}
