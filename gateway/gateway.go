@@ -175,7 +175,7 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		f.refused(w, r, *closing(problemFor(err)))
-	case !ok:
+	case !ok, m.Verb == profileCreate && carries(r, profile, m):
 		if c, id, ok := f.touching(r, profile); ok {
 			f.touch(w, r, c, id)
 			return

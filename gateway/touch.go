@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"mime"
 	"net/http"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -15,6 +16,22 @@ type Toucher interface {
 // below finds the described record of which a call that is not described may change something.
 type below interface {
 	Below(method, escapedPath string) (c *profile.Collection, id string, ok bool)
+}
+
+// carrier knows of calls that make a record and bring files with it.
+type carrier interface {
+	Carries(m profile.Match) bool
+}
+
+// carries reports whether a create is a form with files in it, of which the profile describes only the lists: it passes as it is, and
+// what it made is looked for.
+func carries(r *http.Request, matcher Matcher, m profile.Match) bool {
+	c, knows := matcher.(carrier)
+	if !knows || !c.Carries(m) {
+		return false
+	}
+	t, _, err := mime.ParseMediaType(value(r.Header, "Content-Type"))
+	return err == nil && t == "multipart/form-data"
 }
 
 // touching reports of what record a call may change something that the profile does not describe.

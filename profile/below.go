@@ -47,6 +47,21 @@ func (p *Profile) Below(method, escapedPath string) (c *Collection, id string, o
 	return nil, "", false
 }
 
+// Carries reports whether clients bring files in the call that makes a record of another collection, as a form: the making of files is
+// not theirs, and has the same path.
+func (p *Profile) Carries(m Match) bool {
+	k := m.Collection.calls[Create]
+	if m.Verb != Create || m.Collection.parent == "" || m.Collection.IsFile() || k == nil {
+		return false
+	}
+	for _, c := range p.Collections {
+		if own := c.calls[Create]; c.IsFile() && c.rides && c.parent == m.Collection.parent && own != nil && own.method == k.method && own.path.source == k.path.source {
+			return true
+		}
+	}
+	return false
+}
+
 // actions are words that stand in the place of an id in calls that the profile describes.
 func (p *Profile) actions(before string) []string {
 	var out []string

@@ -59,6 +59,7 @@ func (l *learner) address(ctx context.Context) error {
 			if found {
 				c.other = l.id.other
 				l.id = c
+				l.alike()
 				l.record()
 				return l.missing(ctx)
 			}
@@ -67,6 +68,22 @@ func (l *learner) address(ctx context.Context) error {
 	}
 	return wrong(fmt.Sprintf("no record of the list can be read by itself: tried %s at %s", strings.Join(l.id.other, ", "),
 		strings.Join(forms, ", ")))
+}
+
+// alike notes other members that have the same value as the id in every record that was seen: which of them it is cannot be told.
+func (l *learner) alike() {
+	if l.seen.bare {
+		return
+	}
+	for _, name := range names(l.seen.records[0]) {
+		at := "/" + escape(name)
+		if at != l.id.at && !slices.ContainsFunc(l.seen.elements, func(e object) bool {
+			id := plain(member(e, l.id.at))
+			return id == "" || plain(member(e, l.seen.item+at)) != id
+		}) {
+			l.notes = append(l.notes, at+" is the same as "+l.id.at+" in all records that were seen: which of them is the id in addresses has to be looked up.")
+		}
+	}
 }
 
 // candidates are members that may be the id: those with the usual names first, then the ends of links.

@@ -145,8 +145,8 @@ func (l *learner) lostBy(after object) string {
 	return strings.Join(out, ", ")
 }
 
-// versions are members that hold the version of a record.
-var versions = [...]string{"lock_version", "lockversion", "version", "_rev", "revision", "rev", "row_version", "rowversion", "sys_mod_count"}
+// versions are the names of members that hold the version of a record.
+var versions = regexp.MustCompile(`(?i)(^|_)((lock|row|content)_?)?(version|rev|revision)$|^(lock|row|content)version$|^sys_mod_count$`)
 
 // demand looks whether a refusal asks for the version of the record: then the next call has it.
 func (l *learner) demand(_ context.Context, a request.Answer) bool {
@@ -156,7 +156,7 @@ func (l *learner) demand(_ context.Context, a request.Answer) bool {
 		return true
 	}
 	for _, name := range names(l.created.first) {
-		if asks && l.created.stamp == "" && slices.Contains(versions[:], strings.ToLower(name)) {
+		if asks && l.created.stamp == "" && versions.MatchString(name) {
 			l.created.stamp = name
 			return true
 		}
@@ -272,7 +272,7 @@ func (l *learner) own(ctx context.Context) error {
 			t.own = "a change of it is refused"
 		case a.Status >= 300:
 			t.note = fmt.Sprintf("a change to %s is refused: %s", said(other), l.told(a))
-		case equal(after[t.name], is) && sure:
+		case equal(after[t.name], is) && (sure || t.kind() == "integer"):
 			t.own = "a change of it is ignored"
 		case equal(after[t.name], is):
 			t.note = fmt.Sprintf("a change to %s is ignored: either it is the API's own, or it takes only certain values", said(other))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // empty finds out what becomes of null, and how a text is emptied.
@@ -82,7 +81,7 @@ func (l *learner) version(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names(now) {
-		if !slices.Contains(versions[:], strings.ToLower(name)) || equal(now[name], l.created.first[name]) {
+		if !versions.MatchString(name) || equal(now[name], l.created.first[name]) {
 			continue
 		}
 		_, a, err := l.change(ctx, l.created.update, object{l.created.title: l.text() + ", stale", name: l.created.first[name]})

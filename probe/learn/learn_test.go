@@ -61,6 +61,7 @@ func TestPropose(t *testing.T) {
 		"changes in another layout":    {manners{since: "modified_since", layout: "2006-01-02 15:04:05"}, []string{`format: "2006-01-02 15:04:05"`}, false, nil},
 		"pages and changes":            {manners{page: "limit,page", since: "since"}, []string{"?since={since}&limit={size}&page={page}"}, false, nil},
 		"a token":                      {manners{token: "very-secret"}, []string{"alive: {path: /things}  # 401 without credentials"}, false, nil},
+		"two ids":                      {manners{twin: true, noPut: true}, []string{"/number is the same as /id in all records", "number (a change of it is ignored)"}, false, nil},
 		"a slash":                      {manners{slash: true, form: "/{id}/"}, []string{`path: "{path}/"`, `path: "{path}/{id}/"`, "wants a slash at the end"}, true, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,7 @@ type manners struct {
 	token                     string
 	fails                     func(r *http.Request) (status int, body string)
 	drop                      bool // creates are done and not answered
+	twin                      bool // number is the same as id
 }
 
 const keep = "keep"
@@ -82,6 +83,9 @@ func (a *api) add(o object, at time.Time) object {
 	o["id"], o["updated_at"] = a.last, at.Format(a.layout)
 	if a.lock != "" {
 		o[a.lock] = 1
+	}
+	if a.twin {
+		o["number"] = a.last
 	}
 	a.rows = append(a.rows, o)
 	return o
@@ -201,6 +205,9 @@ func (a *api) body(w http.ResponseWriter, r *http.Request) object {
 	}
 	delete(v, "id")
 	delete(v, "updated_at")
+	if a.twin {
+		delete(v, "number")
+	}
 	return v
 }
 
