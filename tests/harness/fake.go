@@ -28,6 +28,7 @@ type Fake struct {
 	lastID  int
 	faults  []*Fault
 	log     []Entry
+	tap     func(Entry)
 	commits int
 	more    <-chan struct{}
 }
@@ -246,7 +247,7 @@ func (f *Fake) answer(w http.ResponseWriter, a result) {
 func (f *Fake) record(e Entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log = append(f.log, e)
+	f.note(e)
 }
 
 // perform does a call and writes it into the log.
@@ -258,7 +259,7 @@ func (f *Fake) perform(r *http.Request, e Entry) result {
 	if committed {
 		f.commits++
 	}
-	f.log = append(f.log, e)
+	f.note(e)
 	return a
 }
 
@@ -344,20 +345,25 @@ func object(body []byte) (map[string]any, error) {
 
 // list filters by ?field=value, oldest first.
 func list(table map[string]map[string]any, r *http.Request) []map[string]any {
-	ids := slices.SortedFunc(maps.Keys(table), func(a, b string) int {
+	query := r.URL.Query()
+	var ids []string
+	for id, rec := range table {
+		hit := true
+		for k, v := range query {
+			hit = hit && fmt.Sprint(rec[k]) == v[0]
+		}
+		if hit {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int {
 		x, _ := strconv.Atoi(a)
 		y, _ := strconv.Atoi(b)
 		return x - y
 	})
-	out := []map[string]any{}
+	out := make([]map[string]any, 0, len(ids))
 	for _, id := range ids {
-		hit := true
-		for k, v := range r.URL.Query() {
-			hit = hit && fmt.Sprint(table[id][k]) == v[0]
-		}
-		if hit {
-			out = append(out, table[id])
-		}
+		out = append(out, table[id])
 	}
 	return out
 }

@@ -17,12 +17,17 @@ type Gateway struct {
 	upstream                        string
 	loose                           *Link
 	clientPort, peerPort, adminPort int
+	program                         string
 	process                         *Process
 }
 
 func (g *Gateway) start() {
 	g.t.Helper()
-	g.process = startProcess(g.t, program{name: "gateway of " + g.Name, path: Binary(g.t),
+	path := g.program
+	if path == "" {
+		path = Binary(g.t)
+	}
+	g.process = startProcess(g.t, program{name: "gateway of " + g.Name, path: path,
 		args: []string{"run", "--config", g.cluster.path, "--site", g.Name}, env: g.cluster.env(g.Name)})
 }
 

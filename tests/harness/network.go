@@ -17,6 +17,8 @@ type Network struct {
 	Routes string
 	// Extra are further top-level lines of the network file.
 	Extra string
+	// TLS has gateways talk HTTPS to each other; Extra says with which certificates.
+	TLS bool
 }
 
 // Site is one place of a network.
@@ -31,6 +33,8 @@ type Site struct {
 	Extra string
 	// Loose puts a link that can fail between the gateway and its request API.
 	Loose bool
+	// Program is run in place of the gateway's own, with the same arguments.
+	Program string
 }
 
 // Cluster is a running network.
@@ -40,6 +44,7 @@ type Cluster struct {
 	sites map[string]*Gateway
 	names []string
 	links map[[2]string]*Link
+	peers string // the scheme of peers' addresses
 }
 
 // Fakes makes sites that each have a Fake as their request API.
@@ -55,11 +60,14 @@ func Fakes(t testing.TB, names ...string) []Site {
 // Start writes the network file, starts a gateway for every site and waits until all are ready and know each other.
 func Start(t testing.TB, n Network) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, sites: make(map[string]*Gateway), links: make(map[[2]string]*Link)}
+	c := &Cluster{t: t, sites: make(map[string]*Gateway), links: make(map[[2]string]*Link), peers: "http"}
+	if n.TLS {
+		c.peers = "https"
+	}
 	dir := t.TempDir()
 	c.path = filepath.Join(dir, "network.yaml")
 	for _, s := range n.Sites {
-		g := &Gateway{t: t, cluster: c, Name: s.Name, api: s.API, clientPort: FreePort(t), peerPort: FreePort(t), adminPort: FreePort(t)}
+		g := &Gateway{t: t, cluster: c, Name: s.Name, api: s.API, clientPort: FreePort(t), peerPort: FreePort(t), adminPort: FreePort(t), program: s.Program}
 		g.upstream = "http://" + s.API.Address()
 		if s.Loose {
 			g.loose = NewLink(t, s.API.Address())
@@ -145,11 +153,11 @@ func indent(text string, by int) string {
 func (c *Cluster) env(site string) []string {
 	var out []string
 	for _, to := range c.names {
-		url := "http://" + Loopback(c.sites[to].peerPort)
+		address := Loopback(c.sites[to].peerPort)
 		if to != site {
-			url = c.links[[2]string{site, to}].URL()
+			address = c.links[[2]string{site, to}].Address()
 		}
-		out = append(out, variable(to)+"="+url)
+		out = append(out, variable(to)+"="+c.peers+"://"+address)
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 // Link is a TCP connection between two programs that can fail: it listens at Address and forwards to a target.
 type Link struct {
 	address, target string
+	detour          string // where connections go instead; "" for the target
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -146,7 +147,7 @@ func (k *Link) carry(in net.Conn) {
 		return
 	}
 	defer k.forget(in)
-	out, err := net.DialTimeout("tcp", k.target, 2*time.Second)
+	out, err := net.DialTimeout("tcp", k.goal(), 2*time.Second)
 	if err != nil || !k.keep(out) {
 		return
 	}
