@@ -72,6 +72,9 @@ func kinds() []kind {
 			"The request API, or a part of the gateway, cannot do this now. Nothing was done.", "Repeat the call later.", soon},
 		{request.StoreDown, 503, "The gateway's store does not answer",
 			"The gateway cannot make the write durable. Nothing was done.", "Repeat the call later.", 2 * soon},
+		{request.Rejoining, 503, "The gateway's store is being rebuilt",
+			"The store of this site was lost or set back, and what it held is being put together again from the gateways' journals, the other sites " +
+				"and the request API. Nothing was done.", "Repeat the call later; reads are answered meanwhile.", 2 * soon},
 		{request.Doubtful, 504, "Outcome unknown",
 			"The write may or may not have happened; the gateway could not find out yet.",
 			"Follow Meridian-Operation. Do not send the write again without the same Idempotency-Key.", 0},

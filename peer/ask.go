@@ -149,7 +149,7 @@ func verdictOf(err error, verified bool) verdict {
 		return bad
 	}
 	switch request.KindOf(err) {
-	case request.Internal, request.Unavailable, request.StoreDown:
+	case request.Internal, request.Unavailable, request.StoreDown, request.Rejoining:
 		return bad
 	case request.Doubtful, request.ClientGone:
 		return neutral

@@ -37,7 +37,7 @@ func statusOf(k request.ErrKind) int {
 		return statusClientGone
 	case request.NotSent:
 		return http.StatusBadGateway
-	case request.Unavailable, request.OwnerUnreachable, request.StoreDown, request.HandingOver, request.NoContent:
+	case request.Unavailable, request.OwnerUnreachable, request.StoreDown, request.Rejoining, request.HandingOver, request.NoContent:
 		return http.StatusServiceUnavailable
 	case request.Doubtful:
 		return http.StatusGatewayTimeout

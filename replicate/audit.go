@@ -121,7 +121,7 @@ func (r *auditing) go_(ctx context.Context, id request.ID) {
 		if r.unread++; err == nil {
 			r.unread = 0
 		}
-		if r.unread >= unreadEnds || request.KindOf(err) == request.StoreDown && err != nil {
+		if r.unread >= unreadEnds || storeAway(err) {
 			r.err = err
 		}
 		r.mu.Unlock()
@@ -156,11 +156,10 @@ func (r *auditing) one(ctx context.Context, id request.ID) (judged bool, err err
 	defer leave()
 	rec, err := r.g.settled(ctx, id)
 	if err != nil {
-		if k := request.KindOf(err); k == request.StoreDown {
+		if storeAway(err) {
 			return false, err
-		} else {
-			return k == request.NotFound, nil
 		}
+		return request.KindOf(err) == request.NotFound, nil
 	}
 	if !r.want(&rec.Entry) {
 		return true, nil // it is not what it was

@@ -120,7 +120,7 @@ func (g *Engine) createElsewhere(ctx context.Context, c *profile.Collection, w r
 	case err == nil:
 	case kind == request.Doubtful:
 		return g.followLater(ctx, fw, to, err)
-	case kind == request.NotSent, kind == request.OwnerUnreachable, kind == request.Unavailable, kind == request.StoreDown:
+	case kind == request.NotSent, kind == request.OwnerUnreachable, kind == request.Unavailable, kind == request.StoreDown, kind == request.Rejoining:
 		if w.Again || t.Action.Unreachable == "refuse" { // what an earlier attempt made there must not be made here too
 			return request.Result{}, unreachable(w.Request, to, err)
 		}

@@ -290,8 +290,16 @@ func storeError(op string, id request.ID, err error) error {
 		kind = request.Busy
 	case errors.Is(err, store.ErrNotFound):
 		kind = request.NotFound
+	case request.KindOf(err) == request.Rejoining:
+		kind = request.Rejoining
 	}
 	return &request.Error{Op: op, Kind: kind, Request: id, Err: err, Retry: time.Second}
+}
+
+// storeAway reports whether an error only says that the store cannot be asked now.
+func storeAway(err error) bool {
+	k := request.KindOf(err)
+	return err != nil && (k == request.StoreDown || k == request.Rejoining)
 }
 
 type noMeter struct{}

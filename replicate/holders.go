@@ -72,7 +72,7 @@ func (v *verifier) site(ctx context.Context, c *profile.Collection, site request
 			err = v.audited(ctx, c, site, ours, only)
 		}
 	}
-	if err != nil && ctx.Err() == nil && request.KindOf(err) != request.StoreDown {
+	if err != nil && ctx.Err() == nil && !storeAway(err) {
 		v.unreached(site, err)
 		return nil
 	}

@@ -74,7 +74,7 @@ func (g *Engine) would(t Timed, name string, rec store.Record) outcome {
 func (g *Engine) runRoute(ctx context.Context, t Timed, name string, id request.ID) (bool, error) {
 	rec, leave, err := g.resting(ctx, id)
 	if err != nil {
-		if k := request.KindOf(err); k == request.StoreDown || ctx.Err() != nil {
+		if storeAway(err) || ctx.Err() != nil {
 			return false, err
 		}
 		return false, nil

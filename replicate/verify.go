@@ -270,7 +270,7 @@ func (v *verifier) own(ctx context.Context, c *profile.Collection, only map[requ
 				v.differ(d)
 			}
 		}})
-	if err != nil && ctx.Err() == nil && request.KindOf(err) != request.StoreDown {
+	if err != nil && ctx.Err() == nil && !storeAway(err) {
 		v.unreached(v.g.Self, err)
 		return nil
 	}

@@ -325,9 +325,9 @@ func (w *watch) check(ctx context.Context, id request.ID) (ok bool, err error) {
 	defer leave()
 	rec, err := w.g.settled(ctx, id)
 	if err != nil {
-		if k := request.KindOf(err); k == request.NotFound {
+		if request.KindOf(err) == request.NotFound {
 			return true, nil
-		} else if k == request.StoreDown {
+		} else if storeAway(err) {
 			return false, err
 		}
 		return false, nil

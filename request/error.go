@@ -28,6 +28,7 @@ const (
 	HandingOver      ErrKind = "handing-over"      // ownership is just moving; nothing happened, try again
 	Unavailable      ErrKind = "unavailable"       // certainly not done, may work later
 	StoreDown        ErrKind = "store-unavailable" // our store; nothing happened
+	Rejoining        ErrKind = "rejoining"         // our store was lost and is being rebuilt; nothing happened
 	Loop             ErrKind = "loop"              // the call came round in a circle
 	NoContent        ErrKind = "content-missing"   // the bytes of the file that a write names are not there yet; nothing happened
 	Forbidden        ErrKind = "forbidden"         // a peer spoke for a site that is not its own

@@ -217,3 +217,29 @@ func (id Identity) Check(stored []byte) (mine []byte, write bool, err error) {
 	}
 	return mine, was.Upstream != id.Upstream, nil
 }
+
+// LifeState is how far a store is in its life.
+type LifeState string
+
+// The states. A fresh store has just been made: other sites may know what an earlier one held. One that is Rebuilt was found to
+// have lost something, of which what this site's gateways remember has been put back; the rest is to be learned from other sites
+// and the request API before it is believed. A store that has Lived is complete.
+const (
+	Fresh   LifeState = "fresh"
+	Rebuilt LifeState = "rebuilt"
+	Lived   LifeState = "lived"
+)
+
+// Life names one life of a store: from when it was made, or found to have lost something, until that happens again.
+type Life struct {
+	ID    string
+	State LifeState
+}
+
+// Lives tell of the store's life. While what was lost is being put back everything else answers Kind Rejoining.
+type Lives interface {
+	// Life is the present one.
+	Life(ctx context.Context) (Life, error)
+	// Resume says that the life is complete now: its state becomes Lived. Kind Rejoining when it is over.
+	Resume(ctx context.Context, id string) error
+}

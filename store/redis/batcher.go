@@ -9,6 +9,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
 
@@ -47,12 +48,37 @@ func remake(cmd goredis.Cmder, args []any) goredis.Cmder {
 	return goredis.NewCmd(ctx, args...)
 }
 
-// run is a script under the tag of one partition. once says that it must not be repeated when its answer is lost.
-func run(sc script, tag string, once bool, args ...any) *pending {
-	with := func(name, script string) goredis.Cmder {
-		all := append(make([]any, 0, len(args)+4), name, script, 1, tag)
+// order is a script to be run under the tag of one partition.
+type order struct {
+	script script
+	tag    string
+	// txid names the transaction; it is the same when the script is repeated.
+	txid string
+	// once says that it must not be repeated when its answer is lost.
+	once bool
+}
+
+// run is a script in the life of the store as it is known now.
+func (s *Store) run(o order, args ...any) *pending {
+	key := s.lifeKey(o.tag)
+	id, seen := s.life.now(key)
+	if o.txid == "" {
+		o.txid = s.unique()
+	}
+	return runWith(o, key, append(args, id, seen.seq, seen.tx, o.txid))
+}
+
+// runIn is a script in a life that this process does not live in yet.
+func (s *Store) runIn(life string, sc script, tag string, args ...any) *pending {
+	return runWith(order{script: sc, tag: tag}, s.lifeKey(tag), append(args, life, 0, "", s.unique()))
+}
+
+func runWith(o order, life string, args []any) *pending {
+	with := func(name, text string) goredis.Cmder {
+		all := append(make([]any, 0, len(args)+5), name, text, 2, o.tag, life)
 		return goredis.NewCmd(context.Background(), append(all, args...)...)
 	}
+	sc, once := o.script, o.once
 	p := &pending{cmd: with("evalsha", sc.sha), text: func() goredis.Cmder { return with("eval", sc.text) }}
 	if !once {
 		p.again = func() goredis.Cmder { return with("evalsha", sc.sha) }
@@ -71,17 +97,20 @@ type parcel struct {
 type batcher struct {
 	client  goredis.UniversalClient
 	timeout time.Duration
-	queue   chan *parcel
-	gate    sync.RWMutex // held for reading while a parcel is handed over
-	closed  bool
-	lanes   sync.WaitGroup
+	// asks are the questions with which a pipeline ends, judge takes their answers.
+	asks   func(calls []*pending) []*check
+	judge  func(*check) error
+	queue  chan *parcel
+	gate   sync.RWMutex // held for reading while a parcel is handed over
+	closed bool
+	lanes  sync.WaitGroup
 }
 
 // mostCalls bounds a pipeline.
 const mostCalls = 256
 
-func newBatcher(client goredis.UniversalClient, lanes int, timeout time.Duration) *batcher {
-	b := &batcher{client: client, timeout: timeout, queue: make(chan *parcel, 1024)}
+func newBatcher(s *Store, lanes int, timeout time.Duration) *batcher {
+	b := &batcher{client: s.client, timeout: timeout, asks: s.questions, judge: s.life.judge, queue: make(chan *parcel, 1024)}
 	for range lanes {
 		b.lanes.Go(b.lane)
 	}
@@ -146,23 +175,37 @@ func (b *batcher) send(batch []*parcel, n int) {
 	for _, p := range batch {
 		calls = append(calls, p.calls...)
 	}
-	b.exec(calls)
-	calls = b.lost(calls)
-	if len(calls) > 0 {
-		b.exec(calls)
+	b.exec(calls, b.asks)
+	again := b.lost(calls)
+	if len(again) > 0 {
+		b.exec(again, b.asks)
 	}
-	var unknown []*pending
-	for _, p := range batch {
-		for _, c := range p.calls {
-			if c.text != nil && isNoScript(c.cmd.Err()) {
-				c.cmd = c.text()
-				unknown = append(unknown, c)
-			}
+	if unknown := unknownScripts(calls); len(unknown) > 0 {
+		b.exec(unknown, b.asks)
+	}
+}
+
+// raw sends calls at once, whatever the life of the store.
+func (b *batcher) raw(calls []*pending) {
+	b.exec(calls, nil)
+	if again := b.lost(calls); len(again) > 0 {
+		b.exec(again, nil)
+	}
+	if unknown := unknownScripts(calls); len(unknown) > 0 {
+		b.exec(unknown, nil)
+	}
+}
+
+// unknownScripts renews the calls whose script the server does not know, with its text.
+func unknownScripts(calls []*pending) []*pending {
+	var out []*pending
+	for _, c := range calls {
+		if c.text != nil && isNoScript(c.cmd.Err()) {
+			c.cmd = c.text()
+			out = append(out, c)
 		}
 	}
-	if len(unknown) > 0 {
-		b.exec(unknown)
-	}
+	return out
 }
 
 // lost renews the calls that got no answer and may be repeated.
@@ -170,7 +213,7 @@ func (b *batcher) lost(calls []*pending) []*pending {
 	var out []*pending
 	for _, c := range calls {
 		err := c.cmd.Err()
-		if c.again == nil || err == nil || isAnswer(err) {
+		if c.again == nil || err == nil || isAnswer(err) || request.KindOf(err) == request.Rejoining {
 			continue
 		}
 		c.cmd = c.again()
@@ -179,17 +222,29 @@ func (b *batcher) lost(calls []*pending) []*pending {
 	return out
 }
 
-func (b *batcher) exec(calls []*pending) {
+// exec makes one round trip. What it reads counts only if the store is then still the one that was written to: the questions come
+// after the calls, on the same connection.
+func (b *batcher) exec(calls []*pending, asks func([]*pending) []*check) {
 	ctx, cancel := context.WithTimeout(context.Background(), b.timeout)
 	defer cancel()
-	if len(calls) == 1 {
-		_ = b.client.Process(ctx, calls[0].cmd) // the error is in the command
-		return
-	}
 	pipe := b.client.Pipeline()
 	for _, c := range calls {
 		_ = pipe.Process(ctx, c.cmd) // only queues
 	}
+	var checks []*check
+	if asks != nil {
+		checks = asks(calls)
+	}
+	for _, c := range checks {
+		_ = pipe.Process(ctx, c.cmd)
+	}
+	defer func() {
+		for _, c := range checks {
+			if err := b.judge(c); err != nil {
+				spoil(calls, err)
+			}
+		}
+	}()
 	if _, err := pipe.Exec(ctx); err != nil && !isAnswer(err) {
 		// Without a connection no command may have been given its error.
 		for _, c := range calls {
@@ -198,6 +253,43 @@ func (b *batcher) exec(calls []*pending) {
 			}
 		}
 	}
+}
+
+// spoil takes all answers for void.
+func spoil(calls []*pending, err error) {
+	for _, c := range calls {
+		c.cmd.SetErr(err)
+	}
+}
+
+// questions are those that a pipeline ends with: one for each place where the life of the store is kept.
+func (s *Store) questions(calls []*pending) []*check {
+	if s.single {
+		return []*check{s.life.ask(s.keys.life())}
+	}
+	var out []*check
+	asked := make(map[string]bool)
+	for _, c := range calls {
+		if tag := tagOf(keyOf(c.cmd)); tag != "" && !asked[tag] {
+			asked[tag] = true
+			out = append(out, s.life.ask(s.lifeKey(tag)))
+		}
+	}
+	return out
+}
+
+// keyOf is the first key of a command.
+func keyOf(cmd goredis.Cmder) string {
+	args := cmd.Args()
+	at := 1
+	if name := cmd.Name(); name == "evalsha" || name == "eval" {
+		at = 3
+	}
+	if len(args) <= at {
+		return ""
+	}
+	key, _ := args[at].(string)
+	return key
 }
 
 // answered tells whether a command without an error holds an answer.

@@ -34,6 +34,20 @@ func (k keyspace) tag(p int) string { return fmt.Sprintf("{%s:p%02d}", k.prefix,
 // identity holds whose store it is.
 func (k keyspace) identity() string { return "{" + k.prefix + "}:identity" }
 
+// life holds the life of the store (on a cluster each partition has its own beside it), journals the journals of its gateways, and
+// rescue what they agree upon while they put back what it lost.
+func (k keyspace) life() string              { return "{" + k.prefix + "}:life" }
+func (k keyspace) journals() string          { return "{" + k.prefix + "}:journals" }
+func (k keyspace) rescue(what string) string { return "{" + k.prefix + "}:rescue:" + what }
+
+// tagOf is the tag with which a key begins.
+func tagOf(key string) string {
+	if i := strings.IndexByte(key, '}'); i >= 0 {
+		return key[:i+1]
+	}
+	return ""
+}
+
 // request is the hash of one request: rev, tx (its last transaction), e (the entry), open ("open" while it is unsettled),
 // h:SITE (a holder's row), l:SITE (its lease, "" for none), n:NAME (a link's nonce).
 func (k keyspace) request(id request.ID) string {

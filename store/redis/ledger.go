@@ -12,6 +12,7 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
+	"github.com/meridian-gateway/meridian/store/journal"
 )
 
 // page is how much a listing returns when it is not told.
@@ -175,7 +176,7 @@ func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error)
 		return 0, err
 	}
 	id := tx.Entry.ID
-	p := run(s.scripts.commit, s.keys.tag(partition(string(id))), false, s.commitArgs(&tx, txid, value)...)
+	p := s.run(order{script: s.scripts.commit, tag: s.keys.tag(partition(string(id))), txid: txid}, s.commitArgs(&tx, txid, value)...)
 	if err := s.do(ctx, "store.Commit", p); err != nil {
 		return 0, err
 	}
@@ -194,7 +195,60 @@ func (s *Store) Commit(ctx context.Context, tx store.Tx) (rev uint64, err error)
 	}
 	// What is dropped here is not believed any more; if it fails, later reads pass it over.
 	_ = s.do(ctx, "store.Commit", cleaning...)
+	if err == nil && s.journal != nil {
+		err = s.record(ctx, &tx, rev, value, txid)
+	}
 	return rev, err
+}
+
+// record has the journal take over a commit. What nobody else knows is flushed there before it is acknowledged: writes that were
+// accepted for later, and ownership that was released.
+func (s *Store) record(ctx context.Context, tx *store.Tx, rev uint64, value []byte, nonce string) error {
+	e := &tx.Entry
+	c := journal.Commit{ID: e.ID, From: tx.Rev, Rev: rev, Entry: value, Open: rows.Open(e), Version: e.Version, Owe: tx.Owe, Drop: tx.Drop, Now: tx.Now}
+	at := s.now().UnixMilli()
+	for _, l := range tx.Link {
+		c.Link = append(c.Link, journal.Name{Name: linkName(e.Collection, l), Nonce: nonce, At: at})
+	}
+	for _, l := range tx.Unlink {
+		c.Unlink = append(c.Unlink, linkName(e.Collection, l))
+	}
+	s.journal.Committed(c)
+	if tx.Forget || len(e.Queue) == 0 && e.Role != request.Granting {
+		return nil
+	}
+	return s.journal.Sync(ctx)
+}
+
+// Records implements journal.Source.
+func (s *Store) Records(ctx context.Context, ids []request.ID) ([]journal.Record, error) {
+	calls := make([]*pending, len(ids))
+	for i, id := range ids {
+		calls[i] = hgetall(s.keys.request(id))
+	}
+	if err := s.do(ctx, "store.Records", calls...); err != nil {
+		return nil, err
+	}
+	at := s.now().UnixMilli()
+	var out []journal.Record
+	for i, id := range ids {
+		h := fieldsOf(calls[i])
+		rec, ok, err := decode(id, h)
+		if err != nil {
+			return nil, down("store.Records", err)
+		}
+		if !ok {
+			continue
+		}
+		r := journal.Record{ID: id, Rev: rec.Rev, Entry: []byte(h["e"]), Open: h["open"] != "", Holders: rec.Holders}
+		for field, nonce := range h {
+			if name, is := strings.CutPrefix(field, "n:"); is {
+				r.Names = append(r.Names, journal.Name{Name: name, Nonce: nonce, At: at})
+			}
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 func (s *Store) commitArgs(tx *store.Tx, txid string, value []byte) []any {

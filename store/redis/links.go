@@ -36,7 +36,7 @@ func (s *Store) prepareLinks(ctx context.Context, tx *store.Tx, nonce string) (a
 	calls := make([]*pending, len(tx.Link))
 	for i, l := range tx.Link {
 		name := linkName(tx.Entry.Collection, l)
-		calls[i] = run(s.scripts.link, s.nameTag(name), false, s.keys.candidates(name), candidate(nonce, tx.Entry.ID))
+		calls[i] = s.run(order{script: s.scripts.link, tag: s.nameTag(name)}, s.keys.candidates(name), candidate(nonce, tx.Entry.ID))
 	}
 	if err := s.do(ctx, "store.Commit", calls...); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (s *Store) prepareLinks(ctx context.Context, tx *store.Tx, nonce string) (a
 	for i, l := range tx.Link {
 		if n, _ := calls[i].cmd.(*goredis.Cmd).Int64(); n > 0 {
 			name := linkName(tx.Entry.Collection, l)
-			after = append(after, run(s.scripts.older, s.nameTag(name), false, s.keys.candidates(name), candidate(nonce, tx.Entry.ID), ""))
+			after = append(after, s.run(order{script: s.scripts.older, tag: s.nameTag(name)}, s.keys.candidates(name), candidate(nonce, tx.Entry.ID), ""))
 		}
 	}
 	return after, nil
@@ -73,8 +73,8 @@ func (s *Store) prepareUnlink(ctx context.Context, tx *store.Tx) (after []*pendi
 	for _, name := range names {
 		if nonce := fieldsOf(p)["n:"+name]; nonce != "" {
 			c := candidate(nonce, tx.Entry.ID)
-			before = append(before, run(s.scripts.older, s.nameTag(name), false, s.keys.candidates(name), c, ""))
-			after = append(after, run(s.scripts.older, s.nameTag(name), false, s.keys.candidates(name), c, "all"))
+			before = append(before, s.run(order{script: s.scripts.older, tag: s.nameTag(name)}, s.keys.candidates(name), c, ""))
+			after = append(after, s.run(order{script: s.scripts.older, tag: s.nameTag(name)}, s.keys.candidates(name), c, "all"))
 		}
 	}
 	return after, s.do(ctx, "store.Commit", before...)

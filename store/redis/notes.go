@@ -11,6 +11,7 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/store/internal/rows"
+	"github.com/meridian-gateway/meridian/store/journal"
 )
 
 // operationLife is how long operations are kept; the contract says at least 24 hours.
@@ -22,13 +23,14 @@ func (s *Store) Reserve(ctx context.Context, k request.Key) (stored request.Key,
 	if err != nil {
 		return stored, false, err
 	}
-	p := call(goredis.NewStringCmd(ctx, "set", s.keys.key(k.Hash), value, "nx", "get", "pxat", k.Expires.UnixMilli()))
-	if err := s.do(ctx, "store.Reserve", p); err != nil {
+	n := journal.Note{Name: s.keys.key(k.Hash), Value: value, Expires: k.Expires}
+	found, err := s.note(ctx, "store.Reserve", n, "new")
+	if err != nil {
 		return stored, false, err
 	}
-	found, err := p.cmd.(*goredis.StringCmd).Result()
 	// Our own value comes back when the first answer was lost and the call repeated.
-	if errors.Is(err, goredis.Nil) || err == nil && found == string(value) {
+	if found == "" || found == string(value) {
+		s.noted(n)
 		return k, true, nil
 	}
 	if err := unsealed(k.Hash, found, &stored); err != nil {
@@ -37,18 +39,46 @@ func (s *Store) Reserve(ctx context.Context, k request.Key) (stored request.Key,
 	return stored, false, nil
 }
 
+// note runs the script of the notes and returns what it answers.
+func (s *Store) note(ctx context.Context, op string, n journal.Note, how string) (found string, err error) {
+	p := s.run(order{script: s.scripts.note, tag: tagOf(n.Name)}, n.Name, n.Value, n.Expires.UnixMilli(), how)
+	if err := s.do(ctx, op, p); err != nil {
+		return "", err
+	}
+	found, err = p.cmd.(*goredis.Cmd).Text()
+	if errors.Is(err, goredis.Nil) {
+		return "", nil
+	}
+	return found, down(op, err)
+}
+
+func (s *Store) noted(n journal.Note) {
+	if s.journal != nil {
+		s.journal.Noted(n)
+	}
+}
+
+// put keeps a note.
+func (s *Store) put(ctx context.Context, op string, n journal.Note) error {
+	if _, err := s.note(ctx, op, n, ""); err != nil {
+		return err
+	}
+	s.noted(n)
+	return nil
+}
+
 // Keep implements store.Notes.
 func (s *Store) Keep(ctx context.Context, k request.Key) error {
 	value, err := sealed(k.Hash, k)
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, "store.Keep", call(goredis.NewStatusCmd(ctx, "set", s.keys.key(k.Hash), value, "pxat", k.Expires.UnixMilli())))
+	return s.put(ctx, "store.Keep", journal.Note{Name: s.keys.key(k.Hash), Value: value, Expires: k.Expires})
 }
 
 // Release implements store.Notes.
 func (s *Store) Release(ctx context.Context, hash string) error {
-	return s.do(ctx, "store.Release", call(goredis.NewIntCmd(ctx, "del", s.keys.key(hash))))
+	return s.put(ctx, "store.Release", journal.Note{Name: s.keys.key(hash)})
 }
 
 // PutOperation implements store.Notes.
@@ -57,8 +87,7 @@ func (s *Store) PutOperation(ctx context.Context, op request.Operation) error {
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, "store.PutOperation",
-		call(goredis.NewStatusCmd(ctx, "set", s.keys.operation(op.ID), value, "pxat", s.now().Add(operationLife).UnixMilli())))
+	return s.put(ctx, "store.PutOperation", journal.Note{Name: s.keys.operation(op.ID), Value: value, Expires: s.now().Add(operationLife)})
 }
 
 // Operation implements store.Notes.

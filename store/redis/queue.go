@@ -93,7 +93,7 @@ func (s *Store) lines(ctx context.Context, c store.Claim, each int) ([]seen, err
 	var calls []*pending
 	for p, a := range args {
 		if a != nil {
-			calls = append(calls, run(s.scripts.look, s.keys.tag(p), false, a...))
+			calls = append(calls, s.run(order{script: s.scripts.look, tag: s.keys.tag(p)}, a...))
 		}
 	}
 	if err := s.do(ctx, "store.Claim", calls...); err != nil {
@@ -120,10 +120,10 @@ func (s *Store) lines(ctx context.Context, c store.Claim, each int) ([]seen, err
 // lease takes what was seen, in one script for each partition concerned, or in one for all on a single server.
 func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.Claimed, error) {
 	token := s.unique()
-	order := make(map[request.ID]int, len(due))
+	place := make(map[request.ID]int, len(due))
 	var args [partitions][]any
 	for i, d := range due {
-		order[d.id] = i
+		place[d.id] = i
 		p := s.together(partition(string(d.id)))
 		if args[p] == nil {
 			args[p] = []any{string(c.Site), micros(c.Now), rows.Nanos(c.Now.Add(c.Lease)), token}
@@ -134,7 +134,7 @@ func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.C
 	for p, a := range args {
 		if a != nil {
 			// Repeated after a lost answer it would find all taken, by itself. The leases of the first try just run out.
-			calls = append(calls, run(s.scripts.claim, s.keys.tag(p), true, a...))
+			calls = append(calls, s.run(order{script: s.scripts.claim, tag: s.keys.tag(p), once: true}, a...))
 		}
 	}
 	if err := s.do(ctx, "store.Claim", calls...); err != nil {
@@ -155,7 +155,7 @@ func (s *Store) lease(ctx context.Context, c store.Claim, due []seen) ([]store.C
 			out = append(out, claimed)
 		}
 	}
-	slices.SortFunc(out, func(a, b store.Claimed) int { return cmp.Compare(order[a.Request], order[b.Request]) })
+	slices.SortFunc(out, func(a, b store.Claimed) int { return cmp.Compare(place[a.Request], place[b.Request]) })
 	return out, nil
 }
 
@@ -183,10 +183,16 @@ func (s *Store) Settle(ctx context.Context, list []store.Settlement) error {
 	var calls []*pending
 	for p, a := range args {
 		for part := range slices.Chunk(a, 12*mostSettled) {
-			calls = append(calls, run(s.scripts.settle, s.keys.tag(p), false, part...))
+			calls = append(calls, s.run(order{script: s.scripts.settle, tag: s.keys.tag(p)}, part...))
 		}
 	}
-	return s.do(ctx, "store.Settle", calls...)
+	if err := s.do(ctx, "store.Settle", calls...); err != nil {
+		return err
+	}
+	if s.journal != nil {
+		s.journal.Settled(list)
+	}
+	return nil
 }
 
 // mostSettled bounds how long one script keeps the server busy.

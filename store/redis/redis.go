@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,8 +30,13 @@ type Options struct {
 	Timeout time.Duration
 	// Lanes is how many pipelines may be under way at once; 0 is 4.
 	Lanes int
+	// Journal is this gateway's own copy of what it writes, from which a store that was lost is put together again; the store closes it.
+	// nil: what is lost can only be learned from others.
+	Journal Journal
 	// Now tells the time for the life of operations, and for what is behind and not only held; nil is time.Now.
 	Now func() time.Time
+	// apart treats a single server like a cluster, for tests.
+	apart bool
 }
 
 // Store is an open store in Redis. It implements store.Store.
@@ -44,6 +50,11 @@ type Store struct {
 	boot     string
 	tokens   atomic.Uint64
 	closed   atomic.Bool
+	identity store.Identity
+	journal  Journal
+	life     *life
+	leave    context.CancelFunc
+	looked   chan struct{}
 	// single is a server that is no cluster: one script may touch all partitions.
 	single bool
 }
@@ -87,13 +98,19 @@ func openStore(ctx context.Context, url string, id store.Identity, opts Options)
 	if err != nil {
 		return nil, &request.Error{Op: "store.Open", Kind: request.Invalid, Err: err}
 	}
-	s := &Store{client: newClient(conf, opts), keys: newKeyspace(id), scripts: newScripts(), now: opts.Now, boot: rand.Text()}
+	s := &Store{client: newClient(conf, opts), keys: newKeyspace(id), scripts: newScripts(), now: opts.Now, boot: rand.Text(), identity: id,
+		journal: opts.Journal, life: newLife(), looked: make(chan struct{})}
 	_, cluster := s.client.(*goredis.ClusterClient)
-	s.single = !cluster
+	s.single = !cluster && !opts.apart
 	if err := s.start(ctx, id, opts); err != nil {
 		return nil, errors.Join(err, s.client.Close())
 	}
-	s.batcher = newBatcher(s.client, opts.Lanes, opts.Timeout)
+	s.batcher = newBatcher(s, opts.Lanes, opts.Timeout)
+	if s.journal != nil {
+		s.journal.Follow(s)
+	}
+	ctx, s.leave = context.WithCancel(context.WithoutCancel(ctx))
+	go s.lookAfter(ctx)
 	return s, nil
 }
 
@@ -118,20 +135,33 @@ func (s *Store) start(ctx context.Context, id store.Identity, opts Options) erro
 	}
 	found, err := s.client.SetArgs(ctx, s.keys.identity(), mine, goredis.SetArgs{Mode: "NX", Get: true}).Result()
 	if errors.Is(err, goredis.Nil) {
-		return nil // a new store, ours from now on
+		return s.startLife(ctx, true) // a new store, ours from now on
 	}
 	if err != nil {
 		return down("store.Open", err)
 	}
 	mine, write, err := id.Check([]byte(found))
-	if err != nil || !write {
+	if err != nil {
 		return err
 	}
-	return down("store.Open", s.client.Set(ctx, s.keys.identity(), mine, 0).Err())
+	if write {
+		if err := s.client.Set(ctx, s.keys.identity(), mine, 0).Err(); err != nil {
+			return down("store.Open", err)
+		}
+	}
+	return s.startLife(ctx, false)
 }
 
-// Warnings implements store.Store: what was found when the store was opened.
-func (s *Store) Warnings() []string { return s.warnings }
+// Warnings implements store.Store: what was found when the store was opened, and what is wrong with the journal.
+func (s *Store) Warnings() []string {
+	if s.journal == nil {
+		return s.warnings
+	}
+	if trouble := s.journal.Trouble(); trouble != "" {
+		return append(slices.Clone(s.warnings), trouble)
+	}
+	return s.warnings
+}
 
 // Ping implements store.Store.
 func (s *Store) Ping(ctx context.Context) error {
@@ -143,8 +173,14 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.leave()
+	<-s.looked
 	s.batcher.close()
-	return s.client.Close()
+	var err error
+	if s.journal != nil {
+		err = s.journal.Close()
+	}
+	return errors.Join(err, s.client.Close())
 }
 
 // do sends calls with those of others and returns the first error. An answer of nil is no error.
@@ -152,11 +188,18 @@ func (s *Store) do(ctx context.Context, op string, calls ...*pending) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
+	if err := s.life.closed(); err != nil {
+		return err
+	}
+	id, _ := s.life.now("")
 	if err := s.batcher.do(ctx, calls); err != nil {
 		return down(op, err)
 	}
 	for _, c := range calls {
-		if err := c.cmd.Err(); err != nil && !errors.Is(err, goredis.Nil) {
+		if err := c.cmd.Err(); lostAnswer(err) {
+			s.life.lose(id, "the store was emptied, or set back to an older state")
+			return s.life.closedOr(id)
+		} else if err != nil && !errors.Is(err, goredis.Nil) {
 			return down(op, err)
 		}
 	}
@@ -165,7 +208,7 @@ func (s *Store) do(ctx context.Context, op string, calls ...*pending) error {
 
 // down wraps a failure of the server or of the way to it; errors that are part of the contract stay as they are.
 func down(op string, err error) error {
-	if err == nil || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrForeign) {
+	if err == nil || request.KindOf(err) == request.Rejoining || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrForeign) {
 		return err
 	}
 	return &request.Error{Op: op, Kind: request.StoreDown, Err: err}

@@ -12,7 +12,12 @@ var mine = store.Identity{Network: "net", Site: "rome", Upstream: "http://rome.e
 
 func mustOpen(t testing.TB, url string, id store.Identity) *Store {
 	t.Helper()
-	s, err := openStore(t.Context(), url, id, Options{})
+	return mustOpenWith(t, url, id, Options{})
+}
+
+func mustOpenWith(t testing.TB, url string, id store.Identity, o Options) *Store {
+	t.Helper()
+	s, err := openStore(t.Context(), url, id, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,14 +38,12 @@ func TestContractByPartition(t *testing.T) {
 func contract(t *testing.T, single bool) {
 	storetest.Exercise(t, func(t *testing.T) (store.Store, func() store.Store) {
 		url := redistest.Start(t)
-		s := mustOpen(t, url, mine)
-		s.single = single
+		s := mustOpenWith(t, url, mine, Options{apart: !single})
 		return s, func() store.Store {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			s = mustOpen(t, url, mine)
-			s.single = single
+			s = mustOpenWith(t, url, mine, Options{apart: !single})
 			return s
 		}
 	})

@@ -28,6 +28,12 @@ var settleLua string
 //go:embed lua/link.lua
 var linkLua string
 
+//go:embed lua/note.lua
+var noteLua string
+
+//go:embed lua/restore.lua
+var restoreLua string
+
 //go:embed lua/older.lua
 var olderLua string
 
@@ -35,13 +41,14 @@ var olderLua string
 type script struct{ text, sha string }
 
 func newScript(text string) script {
-	text = fmt.Sprintf("local HELD, INDEPENDENT, REMOVE = %q, %q, %q\n", store.Held, request.Independent, request.Remove) + commonLua + "\n" + text
+	text = fmt.Sprintf("local HELD, INDEPENDENT, REMOVE, RING = %q, %q, %q, %d\n", store.Held, request.Independent, request.Remove, ring) + commonLua + "\n" + text
 	return script{text, goredis.NewScript(text).Hash()}
 }
 
 // scripts are all that the store runs; each file says what it takes and answers.
-type scripts struct{ commit, look, claim, settle, link, older script }
+type scripts struct{ commit, look, claim, settle, link, older, note, restore script }
 
 func newScripts() scripts {
-	return scripts{newScript(commitLua), newScript(lookLua), newScript(claimLua), newScript(settleLua), newScript(linkLua), newScript(olderLua)}
+	return scripts{newScript(commitLua), newScript(lookLua), newScript(claimLua), newScript(settleLua), newScript(linkLua), newScript(olderLua),
+		newScript(noteLua), newScript(restoreLua)}
 }

@@ -156,8 +156,7 @@ func TestServersThatLoseDataAreRefused(t *testing.T) {
 
 // TestNamesSurviveCrashes stops a commit that moves or drops a name after each of its steps, and looks where the name leads.
 func TestNamesSurviveCrashes(t *testing.T) {
-	s := mustOpen(t, redistest.Start(t), mine)
-	s.single = false // as in a cluster
+	s := mustOpenWith(t, redistest.Start(t), mine, Options{apart: true})
 	n := 0
 	leads := func(local string) request.ID {
 		t.Helper()
@@ -181,7 +180,7 @@ func TestNamesSurviveCrashes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := run(s.scripts.commit, s.keys.tag(partition(string(tx.Entry.ID))), false, s.commitArgs(&tx, nonce, rows.Seal(value, string(tx.Entry.ID)))...)
+		p := s.run(order{script: s.scripts.commit, tag: s.keys.tag(partition(string(tx.Entry.ID))), txid: nonce}, s.commitArgs(&tx, nonce, rows.Seal(value, string(tx.Entry.ID)))...)
 		if err := s.do(t.Context(), "test", p); err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +260,7 @@ func TestCommitRepeatedAfterALostAnswer(t *testing.T) {
 	s := mustOpen(t, redistest.Start(t), mine)
 	tx := txFor(1, 1, 0, "1")
 	for range 2 {
-		p := run(s.scripts.commit, s.keys.tag(partition("r0001")), false, s.commitArgs(&tx, "tx1", []byte("x"))...)
+		p := s.run(order{script: s.scripts.commit, tag: s.keys.tag(partition("r0001")), txid: "tx1"}, s.commitArgs(&tx, "tx1", []byte("x"))...)
 		if err := s.do(t.Context(), "test", p); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@
 -- Answer an array with id, row and entry of each delivery leased; those that are no longer due are left out.
 local site, now, till, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local out = {}
-for i = 5, #ARGV, 3 do
+for i = 5, ARGC, 3 do
   tag = ARGV[i]
   local id, pool = ARGV[i + 1], ARGV[i + 2]
   local key = request_key(id)

@@ -77,6 +77,7 @@ if ARGV[4] == 'forget' then
   redis.call('ZREM', tag .. ':ids', id)
   redis.call('ZREM', tag .. ':open', id)
   flush_counts()
+  changed()
   return '0'
 end
 
@@ -138,4 +139,5 @@ names()
 redis.call('HSET', key, unpack(writes))
 for _, site in ipairs(gone) do drop(site) end
 flush_counts()
+changed()
 return revision

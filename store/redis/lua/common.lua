@@ -12,6 +12,29 @@
 local OWED, ACKED, STATE, DUE, SINCE, LAST, ATTEMPTS, CAUSE, LOCAL, MODE, ROUTE, POOL, TERMS = 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
 local tag = KEYS[1]
 
+-- KEYS[2] is the hash of the store's life: id, state, and the newest changes, by their number modulo RING. The last four arguments of
+-- every script are the life that the caller knows, number and transaction of the newest change that it has seen ("0" for none), and
+-- its own transaction. A store in which that change is not to be found was emptied, or set back to an older state: it is touched no more.
+local ARGC = #ARGV - 4
+local LIFE, SEEN, SEENBY, TX = ARGV[ARGC + 1], ARGV[ARGC + 2], ARGV[ARGC + 3], ARGV[ARGC + 4]
+local alive = redis.call('HMGET', KEYS[2], 'id', 'seq', 'r' .. string.format('%.0f', tonumber(SEEN) % RING))
+local function lived()
+  if alive[1] ~= LIFE then return false end
+  if SEEN == '0' then return true end
+  local seq, tx = string.match(alive[3] or '', '^(%d+) (.*)$')
+  if not seq then return false end
+  seq = tonumber(seq)
+  return seq > tonumber(SEEN) or seq == tonumber(SEEN) and tx == SEENBY
+end
+if not lived() then return redis.error_reply('LOST the store is not the one that was written to') end
+
+-- changed notes that the script has changed something.
+local function changed()
+  local seq = tonumber(alive[2] or '0') + 1
+  local mark = string.format('%.0f %s', seq, TX)
+  redis.call('HSET', KEYS[2], 'seq', string.format('%.0f', seq), 'last', mark, 'r' .. string.format('%.0f', seq % RING), mark)
+end
+
 local function request_key(id) return tag .. ':r:' .. id end
 local function due_key(site, pool)
   if pool == '' then return tag .. ':due:' .. site end

@@ -19,7 +19,7 @@ local function look(pool)
   return #list > 0
 end
 
-for i = 5 + n, #ARGV do
+for i = 5 + n, ARGC do
   tag = ARGV[i]
   if not passed[''] then look('') end
   for _, pool in ipairs(redis.call('SMEMBERS', pools_key(site))) do

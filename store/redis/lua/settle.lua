@@ -27,7 +27,7 @@ local function superseded(row, caught_up, next, state, due, now)
   row[STATE], row[DUE], row[SINCE], row[CAUSE] = 'waiting', next, next, HELD
 end
 
-for i = 1, #ARGV, 12 do
+for i = 1, ARGC, 12 do
   tag = ARGV[i]
   local id, site, token, owed, acked, here, state, due, cause, attempts, now = unpack(ARGV, i + 1, i + 11)
   local key = request_key(id)
@@ -37,15 +37,15 @@ for i = 1, #ARGV, 12 do
     local was = standing(row, lease)
     local mine, till, of, next = lease_parts(lease)
     local linked = kind(row) == ''
-    local changed, ends, gone = false, false, false
+    local touched, ends, gone = false, false, false
     if token == 'operator' then
       if owed == row[OWED] then
         row[STATE], row[DUE], row[CAUSE], row[ATTEMPTS] = state, due, cause, attempts
-        changed, ends = true, true
+        touched, ends = true, true
       end
     elseif token == '' then
       confirm(row, acked, here, now)
-      changed = true
+      touched = true
       if linked and acked == row[OWED] and not later(till, now) then
         delivered(row)
         ends = true
@@ -53,7 +53,7 @@ for i = 1, #ARGV, 12 do
     elseif token == mine then
       confirm(row, acked, here, now)
       row[STATE], row[DUE], row[CAUSE], row[ATTEMPTS] = state, due, cause, attempts
-      changed, ends = true, true
+      touched, ends = true, true
       local newer = newer(row[OWED], owed)
       if newer and linked and (acked == row[OWED] or row[ACKED] == row[OWED]) then
         if acked ~= row[OWED] then delivered(row) end -- confirmed from outside while this attempt was under way
@@ -63,7 +63,7 @@ for i = 1, #ARGV, 12 do
         gone = true
       end
     end
-    if changed then
+    if touched then
       taken = taken + 1
       if ends then lease = '' end
       if gone then
@@ -77,4 +77,5 @@ for i = 1, #ARGV, 12 do
   end
 end
 flush_counts()
+if taken > 0 then changed() end
 return taken
