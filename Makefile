@@ -5,6 +5,9 @@ SHELL := /bin/bash
 GOLANGCI := v2.15.0
 FUZZTIME ?= 10s
 SEEDS ?= 0-3000
+CHAOS ?= 3
+KILLS ?= 1000
+SOAK ?= 1h
 export GOFLAGS ?= -buildvcs=false
 
 .PHONY: help
@@ -37,6 +40,15 @@ quick: check ## every test but the black-box ones
 .PHONY: simulate
 simulate: ## the simulation of moving ownership alone, for SEEDS=FROM-TO (0-3000)
 	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 12h -run 'TestChaos$$' ./replicate
+
+.PHONY: chaos
+chaos: setup ## every fault under every operation, CHAOS rounds (3), then KILLS kills (1000); fails when anything is wrong (docs/faults.md)
+	go run ./tests/chaos/cmd/chaos matrix -rounds $(CHAOS)
+	go run ./tests/chaos/cmd/chaos kills -kills $(KILLS)
+
+.PHONY: soak
+soak: setup ## mixed load with random faults on both stores for SOAK (1h); fails when anything is wrong or grows
+	go run ./tests/chaos/cmd/chaos soak -for $(SOAK) -csv soak.csv
 
 .PHONY: setup
 setup: ## install json-server, PocketBase and Redis for the tests, where they are missing
