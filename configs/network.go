@@ -104,7 +104,9 @@ type Site struct {
 	Peer  Peer
 	Admin Admin
 	// Store is file:PATH, or the URL of a Redis; it may hold a password.
-	Store    string
+	Store string
+	// Journal is where a gateway with its store in Redis keeps its own copy, "" for a place beside the network file, "none" for nowhere.
+	Journal  string
 	Timezone *time.Location
 	// Hours are when the site is open, in its time zone, as the file has them: days to spans of time.
 	Hours    map[string]string

@@ -83,6 +83,7 @@ func notesToO() map[string]string {
 		"items":          "Pointer to the records in the answer of a list.",
 		"join":           "What stands between two terms.",
 		"json":           "JSON body of the login; texts hold {username}, {password} and names of values.",
+		"journal":        "Folder in which a gateway with its store in Redis keeps its own copy of what it writes, to put it back when Redis loses it (default data/SITE.journal beside the network file); none for no copy.",
 		"keep":           "Sites that keep their records.",
 		"key":            "PEM file of the certificate's key.",
 		"lag":            "How young a change may be and not be shown yet.",

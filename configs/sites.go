@@ -64,6 +64,7 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token)},
 		Credentials: p.credentials(node, key, spec, d),
 		Store:       p.store(child(node, "store"), name, spec.Store),
+		Journal:     spec.Journal,
 		Timezone:    p.zone(child(node, "timezone"), name+".timezone", spec.Timezone),
 		Hours:       p.hours(child(node, "hours"), name+".hours", spec.Hours),
 		Holidays:    p.holidays(child(node, "holidays"), name+".holidays", spec.Holidays)}

@@ -51,6 +51,7 @@ type siteSpec struct {
 	Peer        peerSpec          `yaml:"peer"`
 	Admin       adminSpec         `yaml:"admin"`
 	Store       string            `yaml:"store"`
+	Journal     string            `yaml:"journal"`
 	Timezone    string            `yaml:"timezone"`
 	Hours       map[string]string `yaml:"hours"`
 	Holidays    []string          `yaml:"holidays"`

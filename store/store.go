@@ -180,6 +180,7 @@ type Store interface {
 	Ledger
 	Queue
 	Notes
+	Lives
 	// Warnings say what is unsafe about the store as it is set up, for logs and health; empty when it is safe.
 	Warnings() []string
 	// Ping tells whether the store answers.

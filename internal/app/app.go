@@ -163,11 +163,7 @@ func (a *App) Stop(ctx context.Context) error {
 func (a *App) Addresses() Addresses { return a.addresses }
 
 func (a *App) startStore(ctx context.Context, site configs.Site) error {
-	open := a.options.OpenStore
-	if open == nil {
-		open = openStore
-	}
-	s, err := open(ctx, site.Store, store.Identity{Network: a.network.Load().Name, Site: a.site,
+	s, err := a.openStore(ctx, site, store.Identity{Network: a.network.Load().Name, Site: a.site,
 		Upstream: site.Upstream.String(), Moved: a.options.UpstreamMoved}, a.now)
 	if err != nil {
 		return err

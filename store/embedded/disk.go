@@ -90,6 +90,14 @@ func (w *disk) claim(ctx context.Context, id store.Identity) error {
 	if err != nil {
 		return err
 	}
+	// A store of a release that knew no lives has lived.
+	state := store.Lived
+	if found == nil {
+		state = store.Fresh
+	}
+	if _, err := tx.ExecContext(ctx, "insert into meta values('life', ?), ('life_state', ?) on conflict(key) do nothing", newBoot(), string(state)); err != nil {
+		return down("store.Open", err)
+	}
 	if write {
 		if _, err := tx.ExecContext(ctx, "insert into meta values('identity', ?) on conflict(key) do update set value=excluded.value", mine); err != nil {
 			return down("store.Open", err)

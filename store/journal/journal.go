@@ -75,8 +75,11 @@ type Source interface {
 
 // Journal is an open journal. Its methods are safe for concurrent use.
 type Journal struct {
-	id string
-	db *sql.DB
+	id       string
+	path     string // of the first journal beside which this one is, and of this one
+	at       string
+	identity store.Identity
+	db       *sql.DB
 
 	mu      sync.Mutex
 	pending []any // Commit, store.Settlement, Note, in order
@@ -109,12 +112,10 @@ const mostJournals = 64
 // one beside it is taken: path-2, path-3. Errors: store.ErrForeign when it is another site's, Kind StoreDown for the disk.
 func Open(ctx context.Context, path string, id store.Identity) (*Journal, error) {
 	for n := 1; ; n++ {
-		at := path
-		if n > 1 {
-			at = fmt.Sprintf("%s-%d", path, n)
-		}
+		at := numbered(path, n)
 		j, busy, err := open(ctx, at, id)
 		if err == nil {
+			j.path, j.identity = path, id
 			go j.write()
 			return j, nil
 		}
@@ -124,17 +125,43 @@ func Open(ctx context.Context, path string, id store.Identity) (*Journal, error)
 	}
 }
 
+func numbered(path string, n int) string {
+	if n > 1 {
+		return fmt.Sprintf("%s-%d", path, n)
+	}
+	return path
+}
+
+// Others are the journals beside this one that no process has open: of gateways that ran here once. The caller closes them.
+func (j *Journal) Others(ctx context.Context) []*Journal {
+	var out []*Journal
+	for n := 1; n <= mostJournals; n++ {
+		at := numbered(j.path, n)
+		if _, err := os.Stat(filepath.Join(at, file)); err != nil || at == j.at {
+			continue
+		}
+		if other, _, err := open(ctx, at, j.identity); err == nil { // else it is somebody's
+			go other.write()
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// file is the database in the folder of a journal.
+const file = "journal.db"
+
 func open(ctx context.Context, path string, id store.Identity) (j *Journal, busy bool, err error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, false, err
 	}
-	file := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(filepath.Join(path, "journal.db"))}).EscapedPath()}).String()
-	db, err := sql.Open("sqlite", file+"?"+pragmas)
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(filepath.Join(path, file))}).EscapedPath()}).String()
+	db, err := sql.Open("sqlite", name+"?"+pragmas)
 	if err != nil {
 		return nil, false, err
 	}
 	db.SetMaxOpenConns(1)
-	j = &Journal{db: db, meta: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	j = &Journal{at: path, db: db, meta: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := j.claim(ctx, id); err != nil {
 		return nil, isBusy(err), errors.Join(err, db.Close())
 	}

@@ -28,6 +28,7 @@ type Store struct {
 	keys    map[string]request.Key
 	ops     map[string]request.Operation
 	tokens  uint64
+	life    store.Life
 	// Now tells when keys expire, and what is behind and not only held; nil is time.Now.
 	Now func() time.Time
 }
@@ -70,6 +71,39 @@ func (s *Store) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
+}
+
+// Born says in which life the store is; a store of which nothing is said has lived.
+func (s *Store) Born(l store.Life) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.life = l
+}
+
+// Life implements store.Lives.
+func (s *Store) Life(context.Context) (store.Life, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return store.Life{}, err
+	}
+	defer leave()
+	if s.life == (store.Life{}) {
+		return store.Life{ID: "memory", State: store.Lived}, nil
+	}
+	return s.life, nil
+}
+
+// Resume implements store.Lives.
+func (s *Store) Resume(_ context.Context, id string) error {
+	leave, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if s.life.ID == id {
+		s.life.State = store.Lived
+	}
+	return nil
 }
 
 // Read returns one record.

@@ -39,6 +39,7 @@ type Journal interface {
 	Marked(ctx context.Context, name string) (string, error)
 	Sync(ctx context.Context) error
 	Reset(ctx context.Context) error
+	Others(ctx context.Context) []*journal.Journal
 	Trouble() string
 	Each(ctx context.Context, use func([]journal.Record) error) error
 	Notes(ctx context.Context, now time.Time, use func([]journal.Note) error) error
@@ -263,10 +264,10 @@ func (r *rescue) give(ctx context.Context, id string) error {
 		}
 	}
 	long := context.WithoutCancel(ctx) // a million requests take longer than a step; each batch has its own time
-	if err := r.journal.Each(long, func(list []journal.Record) error { return r.restore(long, id, list) }); err != nil {
+	if err := r.copyFrom(long, id, r.journal); err != nil {
 		return err
 	}
-	if err := r.journal.Notes(long, r.now(), func(list []journal.Note) error { return r.restoreNotes(long, id, list) }); err != nil {
+	if err := r.giveOthers(long, id); err != nil {
 		return err
 	}
 	for _, set := range []string{"known:", "done:"} {
@@ -278,6 +279,32 @@ func (r *rescue) give(ctx context.Context, id string) error {
 		return nil
 	}
 	return r.client.SAdd(long, r.keys.rescue("done:"+id), r.self()).Err()
+}
+
+// copyFrom puts back what is in a journal.
+func (r *rescue) copyFrom(ctx context.Context, id string, j Journal) error {
+	if err := j.Each(ctx, func(list []journal.Record) error { return r.restore(ctx, id, list) }); err != nil {
+		return err
+	}
+	return j.Notes(ctx, r.now(), func(list []journal.Note) error { return r.restoreNotes(ctx, id, list) })
+}
+
+// giveOthers puts back what gateways remembered that ran on this machine and do no longer. One of another life than this one's has nothing
+// to say.
+func (r *rescue) giveOthers(ctx context.Context, id string) error {
+	mine, err := r.journal.Marked(ctx, "life")
+	if err != nil {
+		return err
+	}
+	for _, j := range r.journal.Others(ctx) {
+		if life, lerr := j.Marked(ctx, "life"); lerr == nil && life == mine && err == nil {
+			if err = r.copyFrom(ctx, id, j); err == nil {
+				err = r.client.SAdd(ctx, r.keys.rescue("done:"+id), j.ID()).Err()
+			}
+		}
+		_ = j.Close() // nothing was written to it
+	}
+	return err
 }
 
 // self is the journal of this gateway, or that it has none.
