@@ -161,7 +161,7 @@ func (j *judge) versions() {
 			continue
 		}
 		if other := given[w.Version]; other != nil {
-			j.wrong(RuleVersion, "%v was given to %s and to %s", w.Version, other.Tag(), w.Tag())
+			j.wrong(RuleVersion, "%v was given to %s (%v at %s) and to %s (%v at %s)", w.Version, other.Tag(), other.Answers, other.Site, w.Tag(), w.Answers, w.Site)
 		}
 		given[w.Version] = w
 	}

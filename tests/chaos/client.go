@@ -160,13 +160,13 @@ func (x *Write) add(a harness.Answer) {
 	}
 	now := said(classOf(a), a.Status)
 	if x.Kind == Delete && x.Outcome == InDoubt && (class == classGone || class == classNone) {
-		now, class = Acked, classOK // it is gone, by an earlier attempt
+		now, class = Acked, class+" after doubt" // it is gone, by an earlier attempt
 	}
 	x.Answers = append(x.Answers, class)
 	switch {
 	case now == Acked:
 		x.Outcome = Acked
-		if v, err := ParseVersion(a.Header.Get("Meridian-Version")); err == nil {
+		if v, err := ParseVersion(a.Header.Get("Meridian-Version")); err == nil && classOf(a) == classOK {
 			x.Version = v
 		}
 	case x.Outcome != InDoubt:

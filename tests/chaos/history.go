@@ -76,8 +76,11 @@ type Write struct {
 
 // Tag is the value by which every write marks the field "last", which all writers share.
 func (w *Write) Tag() string {
-	if w.Kind == Create {
+	switch w.Kind {
+	case Create:
 		return "made"
+	case Delete:
+		return "deleted"
 	}
 	return w.Pen + "=" + strconv.Itoa(w.N)
 }

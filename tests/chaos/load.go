@@ -83,10 +83,10 @@ func (l *Load) writer(site string, m Mix) {
 		x, ok := l.pick()
 		switch dice := rand.IntN(100); {
 		case !ok || dice < 20:
-			l.create(site, m, keyed)
+			if !l.remove(site, m) {
+				l.create(site, m, keyed)
+			}
 		case dice < 26:
-			l.remove(site, m)
-		case dice < 32:
 			l.move(x)
 		default:
 			if desk[x.subject] == nil {
@@ -126,18 +126,19 @@ func (l *Load) create(site string, m Mix, keyed bool) {
 	}
 }
 
-// remove deletes the oldest request, once there are enough. From then on nobody else picks it.
-func (l *Load) remove(site string, m Mix) {
+// remove deletes the oldest request, once there are enough; false while there are not. From then on nobody else picks it.
+func (l *Load) remove(site string, m Mix) bool {
 	l.mu.Lock()
 	if len(l.live) < l.most {
 		l.mu.Unlock()
-		return
+		return false
 	}
 	x := l.live[0]
 	l.live = slices.Delete(l.live, 0, 1)
 	l.mu.Unlock()
 	w := l.w.Delete(Order{Site: site, Subject: x.subject, Ref: x.ref, Keyed: true, Patience: m.Patience})
 	l.judge(w, x.site)
+	return true
 }
 
 // move orders a hand-over, which may be refused, or not be heard of again.
@@ -153,7 +154,7 @@ func (l *Load) move(x target) {
 func (l *Load) judge(w *Write, entry string) {
 	for _, a := range w.Answers {
 		switch a {
-		case classOK, classNo, classDoubt, classCut, classWait, classPass:
+		case classOK, classNo, classDoubt, classCut, classWait, classPass, classNone + " after doubt", classGone + " after doubt":
 			continue
 		case classNone, classGone:
 			if w.Kind != Create && (w.Site != entry || l.deleted(w.Subject)) {

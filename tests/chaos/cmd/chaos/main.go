@@ -34,6 +34,8 @@ func run(args []string, out io.Writer) error {
 	switch args[0] {
 	case "kills":
 		return kills(args[1:], out)
+	case "soak":
+		return soak(args[1:], out)
 	}
 	return fmt.Errorf("chaos %s: want matrix, kills or soak", args[0])
 }
