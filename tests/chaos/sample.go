@@ -53,13 +53,16 @@ func (w *World) sample(site string) (s Sample, ok bool) {
 	return s, true
 }
 
-// metric is a value in the text of /metrics, of a metric without labels.
+// metric is a value in the text of /metrics, of a metric that has one value.
 func metric(text, name string) (float64, bool) {
 	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, name+" "); ok {
-			v, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
-			return v, err == nil
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest[0] != ' ' && rest[0] != '{' {
+			continue
 		}
+		words := strings.Fields(rest)
+		v, err := strconv.ParseFloat(words[len(words)-1], 64)
+		return v, err == nil
 	}
 	return 0, false
 }

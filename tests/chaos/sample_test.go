@@ -25,3 +25,16 @@ func TestTrends(t *testing.T) {
 		t.Errorf("not measured: %v", want)
 	}
 }
+
+func TestMetric(t *testing.T) {
+	t.Parallel()
+	const text = "# HELP go_goroutines how many\ngo_goroutines_other 3\ngo_goroutines{network=\"a b\",site=\"oslo\"} 42\nplain 1.5e+07\n"
+	for name, want := range map[string]float64{"go_goroutines": 42, "plain": 15e6} {
+		if got, ok := metric(text, name); !ok || got != want {
+			t.Errorf("%s is %v (%v), want %v", name, got, ok, want)
+		}
+	}
+	if got, ok := metric(text, "go"); ok {
+		t.Errorf("a metric that is not there is %v", got)
+	}
+}

@@ -78,5 +78,5 @@ func told(out io.Writer, s chaos.Soaked, span time.Duration) bool {
 	for _, v := range s.Violations {
 		_, _ = fmt.Fprintln(out, v)
 	}
-	return len(s.Violations) == 0 && !slices.ContainsFunc(trends, func(t chaos.Trend) bool { return !t.Flat() })
+	return len(s.Violations) == 0 && len(trends) > 0 && !slices.ContainsFunc(trends, func(t chaos.Trend) bool { return !t.Flat() })
 }
