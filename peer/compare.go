@@ -25,10 +25,11 @@ const (
 
 // Limits of comparing.
 const (
-	MaxDigestItems = 5000 // in an answer
-	MaxAsked       = 2000 // requests that are asked for one by one
-	MaxFindings    = 200  // in an answer
-	maxSession     = 64
+	MaxLeaves   = 20_000 // in an answer
+	MaxAsked    = 2000   // requests that are asked for one by one
+	MaxBuckets  = 4096   // that are asked for at a time
+	MaxFindings = 200    // in an answer
+	maxSession  = 64
 )
 
 // auditWire and findingWire are request.Audited with values that are kept as they are written.
@@ -104,13 +105,48 @@ func checkIDs(ids []request.ID) error {
 }
 
 func checkDigest(a request.DigestAsk) error {
+	outside := func(list []int, most, end int) bool {
+		return len(list) > most || slices.ContainsFunc(list, func(n int) bool { return n < 0 || n >= end })
+	}
 	switch {
 	case a.Collection == "":
 		return invalid("a digest needs a collection")
-	case len(a.Buckets) > request.DigestBuckets, slices.ContainsFunc(a.Buckets, func(b int) bool { return b < 0 || b >= request.DigestBuckets }):
-		return invalid("there are %d buckets", request.DigestBuckets)
+	case len(a.Key) != request.DigestKeySize:
+		return invalid("a digest needs a key of %d bytes", request.DigestKeySize)
+	case outside(a.Groups, request.DigestGroups, request.DigestGroups):
+		return invalid("there are %d groups", request.DigestGroups)
+	case outside(a.Buckets, MaxBuckets, request.DigestBuckets):
+		return invalid("there are %d buckets, and at most %d are asked for at a time", request.DigestBuckets, MaxBuckets)
+	}
+	if a.After != "" {
+		if _, err := request.ParseID(string(a.After)); err != nil {
+			return invalid("after: %v", err)
+		}
 	}
 	return checkIDs(a.Requests)
+}
+
+// checkDigests refuses an answer that is none to what was asked.
+func checkDigests(a request.DigestAsk, d request.Digests) error {
+	sums := 8 * request.DigestGroups
+	switch {
+	case len(a.Requests) > 0, len(a.Buckets) > 0, d.Pending:
+		sums = 0
+	case len(a.Groups) > 0:
+		sums = 8 * request.DigestSplit * len(a.Groups)
+	}
+	switch {
+	case len(d.Sums) != sums:
+		return invalid("the digests have another size than here")
+	case len(d.Leaves)%request.DigestLeaf != 0, len(d.Leaves) > MaxLeaves*request.DigestLeaf, len(d.Items) > len(a.Requests):
+		return invalid("there are more requests than were asked for")
+	}
+	if d.Next != "" {
+		if _, err := request.ParseID(string(d.Next)); err != nil {
+			return invalid("next: %v", err)
+		}
+	}
+	return nil
 }
 
 func checkAudit(a request.AuditAsk) error {
@@ -167,8 +203,10 @@ func (s *server) audit(ctx context.Context, a *answerer, body []byte) {
 func (c *Client) Digest(ctx context.Context, to request.Site, a request.DigestAsk) (request.Digests, error) {
 	q := question{op: "peer.Digest", path: DigestPath, timeout: c.o.CallTimeout, tries: maxTries}
 	d, err := ask[request.DigestAsk, request.Digests](ctx, c, to, q, a, nil)
-	if err == nil && d.Sums != nil && len(d.Sums) != 8*request.DigestBuckets {
-		err = &request.Error{Op: q.op + " " + string(to), Kind: request.Unavailable, Detail: "the digests have another size than here"}
+	if err == nil {
+		if err = checkDigests(a, d); err != nil {
+			err = &request.Error{Op: q.op + " " + string(to), Kind: request.Unavailable, Err: err}
+		}
 	}
 	return d, err
 }

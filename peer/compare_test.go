@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -13,7 +14,8 @@ import (
 )
 
 func TestDigestsAndAuditsTravelWhole(t *testing.T) {
-	digests := request.Digests{Count: 3, Sums: slices.Repeat([]byte{1, 2, 3, 4}, 2*request.DigestBuckets), More: true,
+	key := bytes.Repeat([]byte{7}, request.DigestKeySize)
+	digests := request.Digests{Leaves: slices.Repeat([]byte{1, 2, 3, 4}, 3*request.DigestLeaf/4), Next: gid,
 		Items: []request.DigestItem{{Request: gid, Version: request.First("oslo"), Sum: []byte{1, 2, 3, 4, 5, 6, 7, 8}, Missing: true}}}
 	audited := request.Audited{Done: true, Read: 7, Moving: 1, Error: "it broke off", Findings: []request.Finding{
 		{Request: gid, Version: request.First("oslo"), Missing: true, Repaired: true, Note: "made again"},
@@ -31,7 +33,7 @@ func TestDigestsAndAuditsTravelWhole(t *testing.T) {
 		},
 	}
 	c, _ := pair(t, f, nil)
-	ask := request.DigestAsk{Collection: "tickets", Buckets: []int{0, 255}, After: gid, Requests: []request.ID{gid}}
+	ask := request.DigestAsk{Collection: "tickets", Key: key, Buckets: []int{0, 65535}, After: gid, Requests: []request.ID{gid}}
 	if d, err := c.Digest(t.Context(), "rome", ask); err != nil || cmp.Diff(digests, d) != "" || cmp.Diff(ask, askedDigest) != "" {
 		t.Errorf("%v\n%s\n%s", err, cmp.Diff(digests, d), cmp.Diff(ask, askedDigest))
 	}
@@ -46,8 +48,12 @@ func TestComparesThatAreNone(t *testing.T) {
 	f := &fake{digest: func(request.Site, request.DigestAsk) (request.Digests, error) { return request.Digests{}, refuse },
 		audit: func(request.Site, request.AuditAsk) (request.Audited, error) { return request.Audited{}, refuse }}
 	c, _ := pair(t, f, nil)
-	for _, a := range []request.DigestAsk{{}, {Collection: "t", Buckets: []int{-1}}, {Collection: "t", Buckets: []int{256}},
-		{Collection: "t", Buckets: make([]int, 257)}, {Collection: "t", Requests: []request.ID{"x"}}, {Collection: "t", Requests: slices.Repeat([]request.ID{gid}, MaxAsked+1)}} {
+	key := make([]byte, request.DigestKeySize)
+	for _, a := range []request.DigestAsk{{}, {Collection: "t"}, {Collection: "t", Key: key[1:]}, {Key: key},
+		{Collection: "t", Key: key, Buckets: []int{-1}}, {Collection: "t", Key: key, Buckets: []int{request.DigestBuckets}},
+		{Collection: "t", Key: key, Groups: []int{256}}, {Collection: "t", Key: key, Groups: make([]int, 257)}, {Collection: "t", Key: key, After: "x"},
+		{Collection: "t", Key: key, Buckets: make([]int, MaxBuckets+1)}, {Collection: "t", Key: key, Requests: []request.ID{"x"}},
+		{Collection: "t", Key: key, Requests: slices.Repeat([]request.ID{gid}, MaxAsked+1)}} {
 		_, err := c.Digest(t.Context(), "rome", a)
 		wantKind(t, err, request.Invalid)
 	}
@@ -60,15 +66,31 @@ func TestComparesThatAreNone(t *testing.T) {
 
 // An answer that cannot be one is no answer.
 func TestComparesAnsweredWithNonsense(t *testing.T) {
-	f := &fake{digest: func(request.Site, request.DigestAsk) (request.Digests, error) {
-		return request.Digests{Sums: []byte{1}}, nil
-	},
+	var digests request.Digests
+	f := &fake{digest: func(request.Site, request.DigestAsk) (request.Digests, error) { return digests, nil },
 		audit: func(request.Site, request.AuditAsk) (request.Audited, error) {
 			return request.Audited{Findings: []request.Finding{{Request: gid, Fields: []request.FieldPair{{Name: "x", Ledger: json.RawMessage("{")}}}}}, nil
 		}}
 	c, _ := pair(t, f, nil)
-	if _, err := c.Digest(t.Context(), "rome", request.DigestAsk{Collection: "t"}); err == nil {
-		t.Error("digests of another size were taken")
+	ask := request.DigestAsk{Collection: "t", Key: make([]byte, request.DigestKeySize)}
+	one, two := ask, ask
+	one.Groups, two.Buckets = []int{7}, []int{7}
+	top, below := make([]byte, 8*request.DigestGroups), make([]byte, 8*request.DigestSplit)
+	for i, x := range []struct {
+		a  request.DigestAsk
+		d  request.Digests
+		ok bool
+	}{
+		{ask, request.Digests{Sums: top}, true}, {ask, request.Digests{Sums: []byte{1}}, false}, {ask, request.Digests{}, false},
+		{ask, request.Digests{Pending: true}, true},
+		{one, request.Digests{Sums: below}, true}, {one, request.Digests{Sums: append(below, below...)}, false},
+		{two, request.Digests{Leaves: make([]byte, request.DigestLeaf)}, true}, {two, request.Digests{Leaves: []byte{1}}, false},
+		{two, request.Digests{Next: "../x"}, false}, {two, request.Digests{Items: make([]request.DigestItem, 1)}, false},
+	} {
+		digests = x.d
+		if _, err := c.Digest(t.Context(), "rome", x.a); (err == nil) != x.ok {
+			t.Errorf("answer %d: %v", i, err)
+		}
 	}
 	if _, err := c.Audit(t.Context(), "rome", request.AuditAsk{Session: "s", Collection: "t"}); err == nil {
 		t.Error("a value that is no JSON was taken")

@@ -3,6 +3,7 @@ package replicate
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -42,7 +43,7 @@ type auditOrder struct {
 
 // audit runs one to its end. The error says why it could not go on.
 func (g *Engine) audit(ctx context.Context, a auditOrder) error {
-	r := &auditing{g: g, auditOrder: a, seen: make(map[request.ID]bool), slots: make(chan struct{}, auditParallel)}
+	r := &auditing{g: g, auditOrder: a, seen: make(map[uint64]struct{}), seed: maphash.MakeSeed(), slots: make(chan struct{}, auditParallel)}
 	if a.only != nil {
 		for _, id := range a.only {
 			r.go_(ctx, id)
@@ -64,7 +65,7 @@ func (g *Engine) audit(ctx context.Context, a auditOrder) error {
 		}
 	}
 	err := g.eachEntry(ctx, func(rec store.Record) error {
-		if e := &rec.Entry; a.want(e) && !r.seen[e.ID] {
+		if e := &rec.Entry; a.want(e) && !r.known(e.ID) {
 			r.go_(ctx, e.ID)
 		}
 		return r.broken(ctx)
@@ -75,14 +76,22 @@ func (g *Engine) audit(ctx context.Context, a auditOrder) error {
 // auditing is an audit under way.
 type auditing struct {
 	auditOrder
-	g       *Engine
-	seen    map[request.ID]bool
+	g *Engine
+	// seen are hashes of the ids that the list has shown: a million ids themselves would be a hundred megabytes.
+	seen    map[uint64]struct{}
+	seed    maphash.Seed
 	slots   chan struct{}
 	running sync.WaitGroup
 
 	mu     sync.Mutex
 	unread int
 	err    error
+}
+
+// known reports whether the list has shown a request already.
+func (r *auditing) known(id request.ID) bool {
+	_, ok := r.seen[maphash.String(r.seed, string(id))]
+	return ok
 }
 
 // listed judges one item of the list.
@@ -95,10 +104,10 @@ func (r *auditing) listed(ctx context.Context, l profile.Listed) error {
 		return storeError("replicate.audit", "", err)
 	}
 	e := &rec.Entry
-	if !r.want(e) || r.seen[e.ID] {
+	if !r.want(e) || r.known(e.ID) {
 		return nil
 	}
-	r.seen[e.ID] = true
+	r.seen[maphash.String(r.seed, string(e.ID))] = struct{}{}
 	if r.g.asItShouldBe(r.c, e, l) {
 		r.looked(true)
 		return nil

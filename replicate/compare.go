@@ -20,44 +20,50 @@ const (
 	// compareLooks is how often a pair that differs is looked at, comparePause the time between.
 	compareLooks = 12
 	comparePause = time.Second
-	// bucketsAtOnce are asked for in one call.
-	bucketsAtOnce = 16
 )
 
 // pair is an owned request and one site's hold on it, by the owner's ledger.
 type pair struct {
-	leaf
-	row request.Delivery
+	version request.Version
+	fields  request.Fields
+	row     request.Delivery
 	// exact says that the site has confirmed the newest version and nothing is under way, so that all must be equal.
 	exact bool
 }
 
-// pairsOf lists what a site holds of a collection, by this ledger; only limits it to some requests, nil to none.
+// pairsOf lists what a site holds of some requests, by this ledger.
 func (g *Engine) pairsOf(ctx context.Context, collection string, site request.Site, only map[request.ID]bool) (map[request.ID]pair, error) {
 	out := make(map[request.ID]pair)
-	err := g.eachEntry(ctx, func(rec store.Record) error {
-		if only == nil || only[rec.Entry.ID] {
-			if p, ok := pairOf(rec, collection, site); ok {
-				out[rec.Entry.ID] = p
-			}
+	for id := range only {
+		rec, err := g.Ledger.Read(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
 		}
-		return nil
-	})
-	return out, err
+		if err != nil {
+			return nil, storeError("replicate.Read", id, err)
+		}
+		if p, ok := pairOf(rec, collection, site); ok {
+			out[id] = p
+		}
+	}
+	return out, nil
 }
 
 func pairOf(rec store.Record, collection string, site request.Site) (p pair, ok bool) {
-	e := &rec.Entry
-	if e.Collection != collection || e.Role != request.Owner {
+	if e := &rec.Entry; e.Collection != collection || e.Role != request.Owner {
 		return p, false
 	}
-	i := slices.IndexFunc(rec.Holders, func(h request.Delivery) bool { return h.Site == site && h.Linked() })
+	i := slices.IndexFunc(rec.Holders, func(h request.Delivery) bool { return h.Site == site })
 	if i < 0 {
 		return p, false
 	}
-	row := rec.Holders[i]
-	return pair{leaf: leaf{version: e.Version, sum: e.Fields.Hash()}, row: row,
-		exact: row.Acked == e.Version && row.State == request.Delivered && e.Intent == nil}, true
+	return pairIn(&rec, i), true
+}
+
+func pairIn(rec *store.Record, i int) pair {
+	e, row := &rec.Entry, rec.Holders[i]
+	return pair{version: e.Version, fields: e.Fields, row: row,
+		exact: row.Linked() && row.Acked == e.Version && row.State == request.Delivered && e.Intent == nil}
 }
 
 // verdict is what comparing one pair comes to.
@@ -73,21 +79,34 @@ const (
 	pairUnknown
 )
 
+// underWay is the verdict on a pair for which it does not matter what the site says, and whether that is so.
+func (p *pair) underWay() (verdict, bool) {
+	switch s := p.row.State; {
+	case s == request.Parked, s == request.Delivered && p.row.Linked(), s == request.Cancelled:
+		return 0, false
+	case p.row.Cause == store.Held && s != request.Delivered:
+		return pairHeld, true
+	}
+	return pairMoving, true // also one that has just done its part and is no holder any more
+}
+
 // judgePair compares a pair with what the site says; there is false when it says nothing of the request. known is false for a request of
-// which this site knows no such holder.
-func judgePair(p pair, known bool, theirs leaf, there bool) verdict {
-	switch {
-	case !known && !there:
+// which this site knows no such holder. sum is the hash of the owner's fields.
+func judgePair(p pair, known bool, sum uint64, theirs leaf, there bool) verdict {
+	if !known && !there {
 		return pairEqual
-	case !known:
+	} else if !known {
 		return pairUnknown
-	case p.row.State == request.Parked:
-		return pairBehind
-	case p.row.State != request.Delivered && p.row.State != request.Cancelled && p.row.Cause == store.Held:
-		return pairHeld
-	case p.row.State != request.Delivered && p.row.State != request.Cancelled:
-		return pairMoving
-	case !there, p.row.Acked.After(theirs.version):
+	}
+	if v, ok := p.underWay(); ok {
+		return v
+	}
+	switch {
+	case !p.row.Linked() && !there:
+		return pairEqual
+	case !p.row.Linked():
+		return pairUnknown // it was to go, and did not
+	case p.row.State == request.Parked, !there, p.row.Acked.After(theirs.version):
 		return pairBehind
 	case theirs.version.After(p.version):
 		return pairAhead
@@ -95,61 +114,10 @@ func judgePair(p pair, known bool, theirs leaf, there bool) verdict {
 		return pairHeld // it has what it is to have, and the owner has moved on
 	case theirs.missing:
 		return pairBehind
-	case theirs.version == p.version && theirs.sum != p.sum:
+	case theirs.version == p.version && theirs.sum != sum:
 		return pairContent
 	}
 	return pairEqual
-}
-
-// differing finds the requests that may differ between this ledger and a holder's, and those that are not settled.
-func (g *Engine) differing(ctx context.Context, collection string, site request.Site, ours map[request.ID]pair, only map[request.ID]bool) ([]request.ID, error) {
-	suspects := make(map[request.ID]bool)
-	for id, p := range ours {
-		if !p.exact {
-			suspects[id] = true
-		}
-	}
-	theirs := make(map[request.ID]leaf)
-	var err error
-	buckets := make(map[int]bool)
-	if only != nil {
-		if theirs, err = g.askOne(ctx, site, collection, slices.Sorted(maps.Keys(only))); err != nil {
-			return nil, err
-		}
-	} else {
-		var mine digests
-		for id, p := range ours {
-			if p.exact {
-				mine.add(id, p.leaf)
-			}
-		}
-		d, err := g.Peers.Digest(ctx, site, request.DigestAsk{Collection: collection})
-		if err != nil {
-			return nil, err
-		}
-		list := mine.differing(d.Sums)
-		for _, b := range list {
-			buckets[b] = true
-		}
-		for part := range slices.Chunk(list, bucketsAtOnce) {
-			items, err := g.itemsOf(ctx, site, collection, part)
-			if err != nil {
-				return nil, err
-			}
-			maps.Copy(theirs, items)
-		}
-	}
-	for id, t := range theirs {
-		if p, known := ours[id]; judgePair(p, known, t, true) != pairEqual {
-			suspects[id] = true
-		}
-	}
-	for id, p := range ours {
-		if _, there := theirs[id]; !there && p.exact && (only != nil || buckets[bucketOf(id)]) {
-			suspects[id] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(suspects)), nil
 }
 
 // compared is one pair that stayed different.
@@ -163,38 +131,37 @@ type compared struct {
 
 // confirm looks at suspects again and again, until each is equal, to be as it is, or the same difference twice. Moving are those that
 // never came to rest.
-func (g *Engine) confirm(ctx context.Context, collection string, site request.Site, suspects []request.ID) (out []compared, moving int, err error) {
-	last := make(map[request.ID]compared)
+func (g *Engine) confirm(ctx context.Context, x *comparing, suspects []request.ID) (out []compared, moving int, err error) {
+	last := make(map[request.ID]compared, len(suspects))
 	for look := 0; len(suspects) > 0; look++ {
-		theirs, err := g.askOne(ctx, site, collection, suspects)
+		asked, err := g.worthAsking(ctx, x, suspects)
+		if err != nil {
+			return out, 0, err
+		}
+		theirs, err := g.askOne(ctx, x, slices.Sorted(maps.Keys(asked)))
 		if err != nil {
 			return out, 0, err
 		}
 		var again []request.ID
 		for _, id := range suspects {
-			rec, err := g.Ledger.Read(ctx, id)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return out, 0, storeError("replicate.Read", id, err)
+			now, mine, err := g.lookAt(ctx, x, id, theirs)
+			if err != nil {
+				return out, 0, err
 			}
-			if e := &rec.Entry; err == nil && e.Role != request.Owner {
-				continue // it is another's to compare, or was deleted
-			}
-			p, known := pairOf(rec, collection, site)
-			t, there := theirs[id]
-			now := compared{id: id, verdict: judgePair(p, known, t, there), pair: p, theirs: t, there: there}
 			was, seen := last[id]
-			switch now.verdict {
-			case pairEqual, pairHeld:
-			case pairMoving:
+			switch {
+			case !mine, now.verdict == pairEqual, now.verdict == pairHeld:
+			case now.verdict == pairMoving, !asked[id]:
 				again = append(again, id)
+			case seen && was.verdict == now.verdict && was.pair.version == now.pair.version && was.theirs == now.theirs:
+				out = append(out, now)
+				continue
 			default:
-				if seen && was.verdict == now.verdict && was.pair.version == p.version && was.theirs == t {
-					out = append(out, now)
-					continue
-				}
 				again = append(again, id)
+				last[id] = now
+				continue
 			}
-			last[id] = now
+			delete(last, id)
 		}
 		if suspects = again; len(suspects) == 0 || look == compareLooks {
 			break
@@ -205,6 +172,36 @@ func (g *Engine) confirm(ctx context.Context, collection string, site request.Si
 		}
 	}
 	return out, len(suspects), nil
+}
+
+// worthAsking are the suspects of which the holder must be asked: not those of which this ledger tells that they are under way.
+func (g *Engine) worthAsking(ctx context.Context, x *comparing, suspects []request.ID) (map[request.ID]bool, error) {
+	out := make(map[request.ID]bool, len(suspects))
+	for _, id := range suspects {
+		rec, err := g.Ledger.Read(ctx, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, storeError("replicate.Read", id, err)
+		}
+		p, known := pairOf(rec, x.collection, x.site)
+		if _, busy := p.underWay(); !known || !busy {
+			out[id] = true
+		}
+	}
+	return out, nil
+}
+
+// lookAt compares one suspect once; mine is false when it is another's to compare by now, or was deleted.
+func (g *Engine) lookAt(ctx context.Context, x *comparing, id request.ID, theirs map[request.ID]leaf) (now compared, mine bool, err error) {
+	rec, err := g.Ledger.Read(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return now, false, storeError("replicate.Read", id, err)
+	}
+	if err == nil && rec.Entry.Role != request.Owner {
+		return now, false, nil
+	}
+	p, known := pairOf(rec, x.collection, x.site)
+	t, there := theirs[id]
+	return compared{id: id, verdict: judgePair(p, known, x.hash.fields(p.fields), t, there), pair: p, theirs: t, there: there}, true, nil
 }
 
 // asDifference is a compared pair as people see it.
@@ -254,15 +251,15 @@ func (g *Engine) mendPair(ctx context.Context, x compared, site request.Site) (w
 		return "it is no longer owned here"
 	}
 	now := g.now()
-	switch x.verdict {
-	case pairUnknown:
+	switch {
+	case x.verdict == pairUnknown && x.pair.row.Site != "": // it is to go, and was parked
+		err = g.owedAgain(ctx, x, site, now)
+	case x.verdict == pairUnknown:
 		_, err = g.step(ctx, rec, Planned{Plan: rec.Entry.Plan, Owe: []request.Debt{{Site: site}}, Now: now})
-	case pairContent: // only a version of its own brings it there
+	case x.verdict == pairContent: // only a version of its own brings it there
 		_, err = g.step(ctx, rec, Seen{Fields: rec.Entry.Fields, ETag: rec.Entry.ETag, Owe: g.behind(rec.Holders, nil, false), Now: now})
-	case pairBehind:
-		err = storeError("replicate.verify", x.id, g.Queue.Settle(ctx, []store.Settlement{{Request: x.id, Site: site, Token: store.Operator,
-			Owed: x.pair.row.Owed, State: request.Pending, Due: now, Now: now}}))
-		g.nudge(site)
+	case x.verdict == pairBehind:
+		err = g.owedAgain(ctx, x, site, now)
 	default:
 		return "a person must look at it"
 	}
@@ -270,4 +267,11 @@ func (g *Engine) mendPair(ctx context.Context, x compared, site request.Site) (w
 		return err.Error()
 	}
 	return ""
+}
+
+// owedAgain makes the delivery of a pair due once more.
+func (g *Engine) owedAgain(ctx context.Context, x compared, site request.Site, now time.Time) error {
+	defer g.nudge(site)
+	return storeError("replicate.verify", x.id, g.Queue.Settle(ctx, []store.Settlement{{Request: x.id, Site: site, Token: store.Operator,
+		Owed: x.pair.row.Owed, State: request.Pending, Due: now, Now: now}}))
 }

@@ -1,25 +1,37 @@
 package replicate
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
+	"encoding/json"
+	"hash"
 	"slices"
 
-	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/request"
-	"github.com/meridian-gateway/meridian/store"
 )
 
 // Digests compare what two ledgers say of many requests by a few bytes (protocol 7.1): a leaf is a hash of id, version and fields, a bucket
-// the XOR of the leaves of the ids that fall into it. What is equal costs 2 KiB for a collection of any size; a difference costs the
-// list of its bucket.
+// the XOR of the leaves of the ids that fall into it, a group that of 256 buckets. What is equal costs 2 KiB for a collection of any size,
+// a difference the 2 KiB of its group and the some leaves of its bucket.
+//
+// Leaves are made with a key that is chosen by chance for each comparison. Without one a client who may write requests could look, at
+// leisure, for contents of which the XOR is that of others.
 
 // Comparers are the other sites' gateways, asked for what they hold of this site's requests.
 type Comparers interface {
 	Digest(ctx context.Context, to request.Site, a request.DigestAsk) (request.Digests, error)
 	Audit(ctx context.Context, to request.Site, a request.AuditAsk) (request.Audited, error)
+}
+
+// newKey is the key of a comparison.
+func newKey() []byte {
+	key := make([]byte, request.DigestKeySize)
+	_, _ = rand.Read(key) // never fails: crypto/rand aborts the process instead
+	return key
 }
 
 // leaf is one request in a digest.
@@ -29,170 +41,140 @@ type leaf struct {
 	missing bool
 }
 
-// bucketOf is the bucket of an id, and a part of the leaf's hash.
+// bucketOf is the bucket of an id.
 func bucketOf(id request.ID) int {
 	sum := sha256.Sum256([]byte(id))
-	return int(sum[0])
+	return int(binary.BigEndian.Uint16(sum[:2]))
 }
 
-// leafOf is the hash of a request as a ledger has it.
-func leafOf(id request.ID, l leaf) uint64 {
-	text := make([]byte, 0, 96)
-	text = append(text, id...)
-	text = append(text, 0)
-	text = append(text, l.version.Mark()...)
-	text = append(text, 0)
-	text = binary.BigEndian.AppendUint64(text, l.sum)
+// hasher makes the hashes of one comparison. It is for one goroutine.
+type hasher struct {
+	mac   hash.Hash
+	out   [sha256.Size]byte
+	buf   bytes.Buffer
+	order []int
+}
+
+func newHasher(key []byte) *hasher { return &hasher{mac: hmac.New(sha256.New, key)} }
+
+// end is the hash of what was collected: 64 bits of HMAC-SHA256.
+func (h *hasher) end() uint64 {
+	h.mac.Reset()
+	_, _ = h.mac.Write(h.buf.Bytes())
+	return binary.BigEndian.Uint64(h.mac.Sum(h.out[:0]))
+}
+
+// fields is the hash of names and values. It depends neither on the order of the fields nor on white space around tokens.
+func (h *hasher) fields(f request.Fields) uint64 {
+	h.buf.Reset()
+	h.buf.WriteByte('f') // a leaf is never taken for fields
+	h.order = h.order[:0]
+	for i := range f {
+		h.order = append(h.order, i)
+	}
+	slices.SortFunc(h.order, func(a, b int) int { return cmpText(f[a].Name, f[b].Name) })
+	for _, i := range h.order {
+		h.part(len(f[i].Name))
+		h.buf.WriteString(f[i].Name)
+		mark := h.buf.Len()
+		h.part(0)
+		if json.Compact(&h.buf, f[i].Value) != nil {
+			h.buf.Write(f[i].Value)
+		}
+		binary.BigEndian.PutUint32(h.buf.Bytes()[mark:], uint32(h.buf.Len()-mark-4)) //nolint:gosec // far below 4 GiB
+	}
+	return h.end()
+}
+
+func (h *hasher) part(length int) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(length)) //nolint:gosec // far below 4 GiB
+	h.buf.Write(n[:])
+}
+
+// leaf is the hash of a request as a ledger has it.
+func (h *hasher) leaf(id request.ID, l leaf) uint64 {
+	h.buf.Reset()
+	h.buf.WriteByte('l')
+	h.buf.WriteString(string(id))
+	h.buf.WriteByte(0)
+	h.buf.WriteString(l.version.Mark())
+	h.buf.WriteByte(0)
+	h.buf.Write(binary.BigEndian.AppendUint64(h.buf.AvailableBuffer(), l.sum))
 	if l.missing {
-		text = append(text, 1)
+		h.buf.WriteByte(1)
 	}
-	sum := sha256.Sum256(text)
-	return binary.BigEndian.Uint64(sum[:8])
+	return h.end()
 }
 
-// digests are the buckets of one collection at one pair of sites.
-type digests [request.DigestBuckets]uint64
+// tree has the digests of all buckets of one collection at one pair of sites.
+type tree [request.DigestBuckets]uint64
 
-func (d *digests) add(id request.ID, l leaf) { d[bucketOf(id)] ^= leafOf(id, l) }
+func (t *tree) add(id request.ID, leaf uint64) { t[bucketOf(id)] ^= leaf }
 
-func (d *digests) bytes() []byte {
-	out := make([]byte, 0, 8*len(d))
-	for _, x := range d {
-		out = binary.BigEndian.AppendUint64(out, x)
+// group is the digest of a group.
+func (t *tree) group(n int) uint64 {
+	var sum uint64
+	for _, x := range t[n*request.DigestSplit : (n+1)*request.DigestSplit] {
+		sum ^= x
+	}
+	return sum
+}
+
+// groups are the digests of all groups.
+func (t *tree) groups() []byte {
+	out := make([]byte, 0, 8*request.DigestGroups)
+	for n := range request.DigestGroups {
+		out = binary.BigEndian.AppendUint64(out, t.group(n))
 	}
 	return out
 }
 
-// differing lists the buckets that are not the same in sums.
-func (d *digests) differing(sums []byte) []int {
+// buckets are the digests of the buckets of some groups.
+func (t *tree) buckets(groups []int) []byte {
+	out := make([]byte, 0, 8*request.DigestSplit*len(groups))
+	for _, n := range groups {
+		for _, x := range t[n*request.DigestSplit : (n+1)*request.DigestSplit] {
+			out = binary.BigEndian.AppendUint64(out, x)
+		}
+	}
+	return out
+}
+
+// otherGroups lists the groups that are not the same in sums.
+func (t *tree) otherGroups(sums []byte) []int {
 	var out []int
-	for i, x := range d {
-		if len(sums) < 8*(i+1) || binary.BigEndian.Uint64(sums[8*i:]) != x {
-			out = append(out, i)
+	for n := range request.DigestGroups {
+		if len(sums) < 8*(n+1) || binary.BigEndian.Uint64(sums[8*n:]) != t.group(n) {
+			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// heldFor reports whether this site has a copy of a request that a site owns, as far as this ledger knows.
-func heldFor(e *request.Entry, collection string, owner request.Site) bool {
-	return e.Collection == collection && e.Role == request.Copy && e.Owner == owner && e.Terms.Linked() && !e.Version.IsZero()
-}
-
-func heldLeaf(e *request.Entry) leaf {
-	return leaf{version: e.Version, sum: e.Fields.Hash(), missing: e.Local == ""}
-}
-
-// Digest tells an owner what this ledger says of the copies of its requests.
-func (f Face) Digest(ctx context.Context, from request.Site, a request.DigestAsk) (request.Digests, error) {
-	g := f.Engine
-	if len(a.Requests) > 0 {
-		return g.digestOf(ctx, from, a)
-	}
-	var out request.Digests
-	var sums digests
-	want := make(map[int]bool, len(a.Buckets))
-	for _, b := range a.Buckets {
-		want[b] = true
-	}
-	after := a.After
-	for {
-		recs, err := g.Ledger.Entries(ctx, after, 256)
-		if err != nil {
-			return out, storeError("replicate.Digest", "", err)
-		}
-		for _, rec := range recs {
-			e := &rec.Entry
-			if after = e.ID; !heldFor(e, a.Collection, from) {
-				continue
-			}
-			switch {
-			case len(want) == 0:
-				out.Count++
-				sums.add(e.ID, heldLeaf(e))
-			case want[bucketOf(e.ID)]:
-				if len(out.Items) == peer.MaxDigestItems {
-					out.More = true
-					return out, nil
-				}
-				out.Items = append(out.Items, itemOf(e))
+// otherBuckets lists the buckets of some groups that are not the same in sums.
+func (t *tree) otherBuckets(groups []int, sums []byte) []int {
+	var out []int
+	for i, n := range groups {
+		for k := range request.DigestSplit {
+			at := 8 * (i*request.DigestSplit + k)
+			if b := n*request.DigestSplit + k; len(sums) < at+8 || binary.BigEndian.Uint64(sums[at:]) != t[b] {
+				out = append(out, b)
 			}
 		}
-		if len(recs) < 256 {
-			break
-		}
 	}
-	if len(want) == 0 {
-		out.Sums = sums.bytes()
-	}
-	return out, nil
+	return out
 }
 
-func itemOf(e *request.Entry) request.DigestItem {
-	l := heldLeaf(e)
-	return request.DigestItem{Request: e.ID, Version: l.version, Missing: l.missing, Sum: binary.BigEndian.AppendUint64(nil, l.sum)}
+// set is a set of buckets.
+type set [request.DigestBuckets / 64]uint64
+
+func setOf(buckets []int) *set {
+	var s set
+	for _, b := range buckets {
+		s[b/64] |= 1 << (b % 64)
+	}
+	return &s
 }
 
-func leafIn(i request.DigestItem) leaf {
-	l := leaf{version: i.Version, missing: i.Missing}
-	if len(i.Sum) == 8 {
-		l.sum = binary.BigEndian.Uint64(i.Sum)
-	}
-	return l
-}
-
-// digestOf tells of requests one by one; of those that are no copies for the asker, nothing.
-func (g *Engine) digestOf(ctx context.Context, from request.Site, a request.DigestAsk) (request.Digests, error) {
-	var out request.Digests
-	for _, id := range a.Requests {
-		rec, err := g.Ledger.Read(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return out, storeError("replicate.Digest", id, err)
-		}
-		if heldFor(&rec.Entry, a.Collection, from) {
-			out.Items = append(out.Items, itemOf(&rec.Entry))
-		}
-	}
-	return out, nil
-}
-
-// itemsOf asks a holder for the requests in some buckets.
-func (g *Engine) itemsOf(ctx context.Context, site request.Site, collection string, buckets []int) (map[request.ID]leaf, error) {
-	out := make(map[request.ID]leaf)
-	ask := request.DigestAsk{Collection: collection, Buckets: buckets}
-	for {
-		d, err := g.Peers.Digest(ctx, site, ask)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range d.Items {
-			out[i.Request] = leafIn(i)
-		}
-		if !d.More || len(d.Items) == 0 {
-			return out, nil
-		}
-		last := d.Items[len(d.Items)-1].Request
-		if last <= ask.After {
-			return nil, &request.Error{Op: "replicate.verify", Kind: request.Unavailable, Detail: string(site) + " gives the same requests again and again"}
-		}
-		ask.After = last
-	}
-}
-
-// askOne asks a holder for requests one by one.
-func (g *Engine) askOne(ctx context.Context, site request.Site, collection string, ids []request.ID) (map[request.ID]leaf, error) {
-	out := make(map[request.ID]leaf, len(ids))
-	for part := range slices.Chunk(ids, 500) {
-		d, err := g.Peers.Digest(ctx, site, request.DigestAsk{Collection: collection, Requests: part})
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range d.Items {
-			out[i.Request] = leafIn(i)
-		}
-	}
-	return out, nil
-}
+func (s *set) has(b int) bool { return s[b/64]&(1<<(b%64)) != 0 }

@@ -95,11 +95,14 @@ func (w *watch) sweep(ctx context.Context) error {
 	return nil
 }
 
+// entriesPage is how many records are read from the ledger at a time.
+const entriesPage = 256
+
 // eachEntry gives all records of the ledger to each until that returns an error.
 func (g *Engine) eachEntry(ctx context.Context, each func(store.Record) error) error {
 	after := request.ID("")
 	for {
-		recs, err := g.Ledger.Entries(ctx, after, 256)
+		recs, err := g.Ledger.Entries(ctx, after, entriesPage)
 		if err != nil {
 			return storeError("replicate.Entries", "", err)
 		}
@@ -109,7 +112,7 @@ func (g *Engine) eachEntry(ctx context.Context, each func(store.Record) error) e
 				return err
 			}
 		}
-		if len(recs) < 256 {
+		if len(recs) < entriesPage {
 			return nil
 		}
 	}

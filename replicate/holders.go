@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -47,36 +48,91 @@ func valueOf(v json.RawMessage) json.RawMessage {
 }
 
 // site compares with one holder. An error is one of this site; one of the other is noted.
-func (v *verifier) site(ctx context.Context, c *profile.Collection, site request.Site, only map[request.ID]bool) error {
-	ours, err := v.g.pairsOf(ctx, c.Name(), site, only)
-	if err != nil {
-		return err
-	}
-	v.count(func(out *request.Verification) { out.Copies += len(ours) })
-	suspects, err := v.g.differing(ctx, c.Name(), site, ours, only)
-	var found []compared
-	moving := 0
-	if err == nil {
-		found, moving, err = v.g.confirm(ctx, c.Name(), site, suspects)
-	}
-	if err == nil {
-		v.count(func(out *request.Verification) { out.Moving += moving })
-		for _, x := range found {
-			d := x.asDifference(c.Name(), site)
-			if v.out.Repair {
-				d.Repaired, d.Note = v.mended(ctx, x, site, d.Note)
+func (v *verifier) site(ctx context.Context, c *profile.Collection, x *comparing, h *heldThere, only map[request.ID]bool) error {
+	var ours map[request.ID]pair
+	var err error
+	copies := h.copies
+	if only != nil {
+		if ours, err = v.g.pairsOf(ctx, c.Name(), x.site, only); err != nil {
+			return err
+		}
+		for _, p := range ours {
+			if p.row.Linked() {
+				copies++
 			}
-			v.differ(d)
 		}
-		if len(ours) > 0 {
-			err = v.audited(ctx, c, site, ours, only)
-		}
+	}
+	v.count(func(out *request.Verification) { out.Copies, out.Moving = out.Copies+copies, out.Moving+h.moving })
+	if err = v.ledgers(ctx, x, h, only); err == nil && copies > 0 {
+		err = v.audited(ctx, c, x.site, ours, only)
 	}
 	if err != nil && ctx.Err() == nil && !storeAway(err) {
-		v.unreached(site, err)
+		v.unreached(x.site, err)
 		return nil
 	}
 	return err
+}
+
+// ledgers compares this ledger with that of a holder, and tells what stays different.
+func (v *verifier) ledgers(ctx context.Context, x *comparing, h *heldThere, only map[request.ID]bool) error {
+	var waiting []request.ID
+	confirm := func() error {
+		found, moving, err := v.g.confirm(ctx, x, waiting)
+		waiting = waiting[:0]
+		v.count(func(out *request.Verification) { out.Moving += moving })
+		v.tell(ctx, x, found)
+		return err
+	}
+	once := make(map[request.ID]bool, len(h.open))
+	suspect := func(id request.ID) error {
+		if once[id] {
+			return nil
+		}
+		if waiting = append(waiting, id); len(waiting) < suspectsAtOnce {
+			return nil
+		}
+		return confirm()
+	}
+	for id := range only { // few enough to be asked for one by one
+		if err := suspect(id); err != nil {
+			return err
+		}
+	}
+	for _, id := range h.open {
+		if err := suspect(id); err != nil {
+			return err
+		}
+		once[id] = true
+	}
+	if only == nil {
+		if err := v.g.differing(ctx, x, h, suspect); err != nil {
+			return err
+		}
+	}
+	return confirm()
+}
+
+// mendParallel is how many pairs of one holder are made right at a time.
+const mendParallel = 16
+
+// tell notes pairs that are different, and has them made right.
+func (v *verifier) tell(ctx context.Context, x *comparing, found []compared) {
+	var running sync.WaitGroup
+	slots := make(chan struct{}, mendParallel)
+	for _, f := range found {
+		d := f.asDifference(x.collection, x.site)
+		if !v.out.Repair {
+			v.differ(d)
+			continue
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			defer func() { <-slots }()
+			d.Repaired, d.Note = v.mended(ctx, f, x.site, d.Note)
+			v.differ(d)
+		})
+	}
+	running.Wait()
 }
 
 // mended has a pair made right and waits for it to be.

@@ -62,6 +62,7 @@ type tasks struct {
 	apart map[string]apart
 
 	audits  audits
+	digests madeDigests
 	verify  *verifier
 	running sync.WaitGroup // what peers and operators have begun
 	end     chan struct{}
@@ -119,6 +120,13 @@ func (t *tasks) watching() []*watch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.watch)
+}
+
+// forgetSalt is for a store that may be another one.
+func (t *tasks) forgetSalt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.salt = ""
 }
 
 func (t *tasks) forgetApart() {

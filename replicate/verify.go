@@ -195,9 +195,19 @@ func cmpText[T ~string](a, b T) int {
 
 // collection compares one. The error is one of this site; one of another is noted.
 func (v *verifier) collection(ctx context.Context, c *profile.Collection) error {
+	key := newKey()
 	only, err := v.sample(ctx, c)
 	if err != nil {
 		return err
+	}
+	holders := make(map[request.Site]*heldThere)
+	if v.out.Sample == 0 {
+		all, err := v.g.survey(ctx, c.Name(), key)
+		if err != nil {
+			return err
+		}
+		holders = all.holders
+		v.count(func(out *request.Verification) { out.Requests += all.requests })
 	}
 	var running sync.WaitGroup
 	var mu sync.Mutex
@@ -213,9 +223,14 @@ func (v *verifier) collection(ctx context.Context, c *profile.Collection) error 
 	}
 	beside(func() error { return v.own(ctx, c, only) })
 	for _, site := range v.g.Sites {
-		if site != v.g.Self {
-			beside(func() error { return v.site(ctx, c, site, only) })
+		if site == v.g.Self {
+			continue
 		}
+		h := holders[site]
+		if h == nil {
+			h = &heldThere{}
+		}
+		beside(func() error { return v.site(ctx, c, newComparing(c.Name(), site, key), h, only) })
 	}
 	running.Wait()
 	return errors.Join(errs...)
@@ -223,26 +238,22 @@ func (v *verifier) collection(ctx context.Context, c *profile.Collection) error 
 
 // sample chooses requests by chance, each with the same one; nil is all.
 func (v *verifier) sample(ctx context.Context, c *profile.Collection) (map[request.ID]bool, error) {
+	if v.out.Sample == 0 {
+		return nil, nil
+	}
 	n, list := 0, []request.ID(nil)
 	err := v.g.eachEntry(ctx, func(rec store.Record) error {
 		if e := &rec.Entry; e.Collection != c.Name() || e.Role != request.Owner {
-			return nil
+			return ctx.Err()
 		}
 		n++
-		if v.out.Sample == 0 {
-			return nil
-		}
 		if len(list) < v.out.Sample {
 			list = append(list, rec.Entry.ID)
 		} else if i := rand.IntN(n); i < len(list) {
 			list[i] = rec.Entry.ID
 		}
-		return nil
+		return ctx.Err()
 	})
-	if v.out.Sample == 0 {
-		v.count(func(out *request.Verification) { out.Requests += n })
-		return nil, err
-	}
 	v.count(func(out *request.Verification) { out.Requests += len(list) })
 	only := make(map[request.ID]bool, len(list))
 	for _, id := range list {

@@ -3,6 +3,7 @@ package request
 import (
 	"crypto/rand"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -55,4 +56,36 @@ func ParseID(s string) (ID, error) {
 		}
 	}
 	return ID(s), nil
+}
+
+// IDSize is the length of an ID in binary.
+const IDSize = 16
+
+// AppendBinary appends the IDSize bytes of an ID. The error is that of ParseID.
+func (id ID) AppendBinary(dst []byte) ([]byte, error) {
+	if _, err := ParseID(string(id)); err != nil {
+		return dst, err
+	}
+	var acc uint64
+	var bits uint
+	for i, c := range []byte(id) {
+		acc, bits = acc<<5|uint64(strings.IndexByte(crockford, c)), bits+5
+		if i == 0 {
+			bits = 3 // the first character carries three bits
+		}
+		if bits >= 8 {
+			bits -= 8
+			dst = append(dst, byte(acc>>bits))
+		}
+	}
+	return dst, nil
+}
+
+// BinaryID is the ID of which b begins with the bytes; b has at least IDSize.
+func BinaryID(b []byte) ID {
+	var ms int64
+	for _, c := range b[:6] {
+		ms = ms<<8 | int64(c)
+	}
+	return MakeID(time.UnixMilli(ms), [10]byte(b[6:IDSize]))
 }

@@ -72,14 +72,30 @@ type Verification struct {
 	Error       string       `json:"error,omitempty"`
 }
 
-// DigestBuckets is into how many parts the requests of a collection are divided for comparing them.
-const DigestBuckets = 256
+// The requests of a collection are divided for comparing them into groups, and each group into buckets; buckets are numbered through, so
+// that bucket b is in group b / DigestSplit.
+const (
+	DigestGroups  = 256
+	DigestSplit   = 256
+	DigestBuckets = DigestGroups * DigestSplit
+)
 
-// DigestAsk asks a holder what its ledger says of the copies that it has of the asking owner's requests: digests of all of them or, when
-// Buckets or Requests say which, those requests themselves.
+// DigestKeySize is the length of a key, DigestLeaf that of a leaf: an id and a hash.
+const (
+	DigestKeySize = 32
+	DigestLeaf    = IDSize + 8
+)
+
+// DigestAsk asks a holder what its ledger says of the copies that it has of the asking owner's requests: the digests of all groups or,
+// when it says which, those of the buckets of some groups, the leaves of some buckets, or some requests themselves.
 type DigestAsk struct {
 	Collection string `json:"collection"`
-	// Buckets are those whose requests are wanted, in order of id, those after After.
+	// Key is what all hashes of a comparison are made with. The asker chooses it by chance for each one: so nobody who writes requests can
+	// choose them such that a difference does not show. Asks with one key are answered from the same digests.
+	Key []byte `json:"key"`
+	// Groups are those of which the digests of the buckets are wanted.
+	Groups []int `json:"groups,omitempty"`
+	// Buckets are those whose leaves are wanted, in order of id, those after After.
 	Buckets []int `json:"buckets,omitempty"`
 	After   ID    `json:"after,omitempty"`
 	// Requests are wanted one by one.
@@ -88,19 +104,23 @@ type DigestAsk struct {
 
 // Digests is the answer.
 type Digests struct {
-	// Count is how many copies there are, Sums the digest of each bucket, 8 bytes each, when nothing else was asked for.
-	Count int    `json:"count"`
+	// Pending says that the digests are still being made: ask again.
+	Pending bool `json:"pending,omitempty"`
+	// Count is how many copies there are. Sums are digests, 8 bytes each: of all groups, or of the buckets of the groups asked for.
+	Count int    `json:"count,omitempty"`
 	Sums  []byte `json:"sums,omitempty"`
-	// Items are the requests asked for; More says that there are further ones.
+	// Leaves are those of the buckets asked for, DigestLeaf bytes each. Next is the id after which they go on, "" at the end.
+	Leaves []byte `json:"leaves,omitempty"`
+	Next   ID     `json:"next,omitempty"`
+	// Items are the requests asked for.
 	Items []DigestItem `json:"items,omitempty"`
-	More  bool         `json:"more,omitempty"`
 }
 
 // DigestItem is one copy by its holder's ledger.
 type DigestItem struct {
 	Request ID      `json:"request"`
 	Version Version `json:"version"`
-	// Sum is that of its fields, 8 bytes.
+	// Sum is the hash of its fields, 8 bytes.
 	Sum []byte `json:"sum"`
 	// Missing says that the holder has no linked record of it.
 	Missing bool `json:"missing,omitempty"`
