@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ func run(args []string, out io.Writer) error {
 		return errors.New("usage: chaos matrix|kills|soak [flags]")
 	}
 	switch args[0] {
+	case "matrix":
+		return matrix(args[1:], out)
 	case "kills":
 		return kills(args[1:], out)
 	case "soak":
@@ -45,6 +48,40 @@ func say(out io.Writer) func(string, ...any) {
 	return func(format string, args ...any) {
 		_, _ = fmt.Fprintf(out, "%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, args...))
 	}
+}
+
+// matrix tries all faults, on three networks at once: one on embedded stores, one on Redis, and one with what some faults need.
+func matrix(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
+	rounds := flags.Int("rounds", 3, "how often each fault strikes")
+	hold := flags.Duration("hold", 800*time.Millisecond, "how long a fault lasts")
+	only := flags.String("only", "", "only faults whose names hold this")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	stage := chaos.NewStage(out)
+	defer stage.Close()
+	var rows []chaos.Row
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, s := range []chaos.Setup{{Store: chaos.Embedded, Disk: true}, {Store: chaos.OnRedis}, {Store: chaos.Embedded, Certs: true, Clock: true}} {
+		all.Go(func() {
+			stage.Run(func() {
+				m := chaos.Matrix{Rounds: *rounds, Hold: *hold, Patience: time.Minute, Only: *only, Say: say(out)}
+				list := m.Run(s, func() *chaos.World { return chaos.NewWorld(stage, s) })
+				mu.Lock()
+				defer mu.Unlock()
+				rows = append(rows, list...)
+			})
+		})
+	}
+	all.Wait()
+	_, _ = fmt.Fprintf(out, "\n%s", chaos.MatrixTable(rows))
+	if stage.Failed() || len(rows) == 0 || slices.ContainsFunc(rows, func(r chaos.Row) bool { return !r.Good() }) {
+		stage.Fail()
+		return errors.New("something is wrong")
+	}
+	return nil
 }
 
 // kills runs the loop of kills on networks of both stores at once.
