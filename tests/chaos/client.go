@@ -27,6 +27,9 @@ const (
 	classOdd   = "wrong" // anything else
 )
 
+// afterDoubt is added to the class of an answer that says that an earlier attempt of a delete has done it.
+const afterDoubt = " after doubt"
+
 // classOf says what an answer means to its client.
 func classOf(a harness.Answer) string {
 	if a.Err != nil {
@@ -159,8 +162,9 @@ func (x *Write) add(a harness.Answer) {
 		class = fmt.Sprintf("%s %d %.200s", classOdd, a.Status, a.Body)
 	}
 	now := said(classOf(a), a.Status)
-	if x.Kind == Delete && x.Outcome == InDoubt && (class == classGone || class == classNone) {
-		now, class = Acked, class+" after doubt" // it is gone, by an earlier attempt
+	away := class == classGone || class == classNone || class == classPass && a.Status == http.StatusNotFound
+	if x.Kind == Delete && x.Outcome == InDoubt && away {
+		now, class = Acked, class+afterDoubt // it is gone, by an earlier attempt
 	}
 	x.Answers = append(x.Answers, class)
 	switch {

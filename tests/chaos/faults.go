@@ -69,16 +69,16 @@ func Faults() []Fault {
 func gatewayFaults() []Fault {
 	hole, oneWay := (*harness.Link).Hole, (*harness.Link).OneWay
 	return []Fault{
-		{Name: "gateway killed before its call is sent", No: "1", On: anywhere, Codes: [6]string{"503*", "503*", "503/dbt", "late", "own", "503*"},
+		{Name: "gateway killed before its call is sent", No: "1", On: anywhere, Codes: [6]string{"503*", "503*", "503*/dbt", "late", "own", "503*"},
 			Strike: func(b Bout) error { return b.killWhile(hole) }},
-		{Name: "gateway killed after the API's commit", No: "2", On: anywhere, Codes: [6]string{"503*/dbt", "503*/dbt", "503/dbt", "late", "own/blk", "503*/dbt"},
+		{Name: "gateway killed after the API's commit", No: "2", On: anywhere, Codes: [6]string{"503*/dbt", "503*/dbt", "503*/dbt", "late", "own/blk", "503*/dbt"},
 			Strike: func(b Bout) error { return b.killWhile(oneWay) }},
-		{Name: "gateway killed at random", No: "1-2", On: anywhere, Codes: [6]string{"503*/dbt", "503*/dbt", "503/dbt", "late", "own/blk", "503*/dbt"},
+		{Name: "gateway killed at random", No: "1-2", On: anywhere, Codes: [6]string{"503*/dbt", "503*/dbt", "503*/dbt", "late", "own/blk", "503*/dbt"},
 			Strike: Bout.killOften},
 		{Name: "two gateways killed in turn", No: "23", On: anywhere, Codes: [6]string{"503*/dbt", "503*/dbt", "503*/dbt", "503*/dbt", "blk", "503*/dbt"},
 			Strike: Bout.killBoth},
 		{Name: "gateway down for a while", No: "11", On: anywhere, Codes: [6]string{"503*", "503*", "503*/dbt", "late", "blk", "503*"}, Strike: Bout.down},
-		{Name: "gateway stopped (SIGSTOP)", No: "20", On: anywhere, Codes: [6]string{"ok/dbt", "ok/dbt", "503/dbt", "late", "own/blk", "ok/dbt"}, Strike: Bout.asleep},
+		{Name: "gateway stopped (SIGSTOP)", No: "20", On: anywhere, Codes: [6]string{"ok/dbt", "ok/dbt", "503*/dbt", "late", "own/blk", "ok/dbt"}, Strike: Bout.asleep},
 		{Name: "rolling restart (SIGTERM)", No: "30", On: anywhere, Codes: [6]string{"503*", "503*", "503*", "503*", "own", "503*"}, Strike: Bout.rolling},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,8 +154,11 @@ func (l *Load) move(x target) {
 // deleted by another client meanwhile.
 func (l *Load) judge(w *Write, entry string) {
 	for _, a := range w.Answers {
+		if strings.HasSuffix(a, afterDoubt) {
+			continue
+		}
 		switch a {
-		case classOK, classNo, classDoubt, classCut, classWait, classPass, classNone + " after doubt", classGone + " after doubt":
+		case classOK, classNo, classDoubt, classCut, classWait, classPass:
 			continue
 		case classNone, classGone:
 			if w.Kind != Create && (w.Site != entry || l.deleted(w.Subject)) {

@@ -151,7 +151,7 @@ func (row *Row) take(r *round, wrong []Violation) {
 func (c *Cell) judge(w *Write, may map[string]bool) {
 	for _, a := range w.Answers {
 		c.Answers[a]++
-		if may[a] || strings.HasSuffix(a, " after doubt") {
+		if may[a] || strings.HasSuffix(a, afterDoubt) {
 			continue
 		}
 		c.Violations = append(c.Violations, Violation{RuleAnswer, w.Subject, fmt.Sprintf("a %s at %s got %v, documented is %q", w.Kind, w.Site, w.Answers, c.Code)})
