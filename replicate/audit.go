@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"time"
 
-	"go.uber.org/zap"
-
-	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
@@ -18,15 +14,18 @@ import (
 
 // An audit compares this site's records with its ledger, through the mapping. Where the API has a list it is gone through, which costs a
 // call for a hundred records; what the list shows to be as it should be is done with, and everything else is read by itself in the lane
-// of its request, where nothing can be on its way. So a write that happens meanwhile is never taken for a difference.
+// of its request, where nothing can be on its way. What differs then is read a second time after a moment: another gateway of the site may
+// have been at it, or a call that the profile does not describe. So a write that happens meanwhile is never taken for a difference.
 
 const (
 	auditParallel = 4
-	// auditsMost is how many audits run for peers at a time, auditIdle after what time without a question one ends.
-	auditsMost = 8
-	auditIdle  = time.Minute
 	// unreadEnds is how many records in a row that cannot be read end an audit: then it is the API.
 	unreadEnds = 5
+	// secondLook is how much later a difference is looked at again, doubtfulMost how many wait for that.
+	secondLook   = time.Second
+	doubtfulMost = 500
+	// auditLooks are so many rounds of that at the end.
+	auditLooks = 4
 )
 
 // auditOrder says what is compared, and where the findings go.
@@ -48,7 +47,7 @@ func (g *Engine) audit(ctx context.Context, a auditOrder) error {
 		for _, id := range a.only {
 			r.go_(ctx, id)
 		}
-		return r.wait(ctx)
+		return r.end(ctx)
 	}
 	if canList(a.c) {
 		err := g.walk(ctx, a.c, time.Time{}, func(page []profile.Listed, _ int) error {
@@ -57,10 +56,10 @@ func (g *Engine) audit(ctx context.Context, a auditOrder) error {
 					return err
 				}
 			}
-			return r.broken(ctx)
+			return r.pause(ctx)
 		})
 		if err != nil {
-			_ = r.wait(ctx)
+			r.running.Wait()
 			return err
 		}
 	}
@@ -68,9 +67,13 @@ func (g *Engine) audit(ctx context.Context, a auditOrder) error {
 		if e := &rec.Entry; a.want(e) && !r.known(e.ID) {
 			r.go_(ctx, e.ID)
 		}
-		return r.broken(ctx)
+		return r.pause(ctx)
 	})
-	return errors.Join(err, r.wait(ctx))
+	if err != nil {
+		r.running.Wait()
+		return err
+	}
+	return r.end(ctx)
 }
 
 // auditing is an audit under way.
@@ -86,6 +89,14 @@ type auditing struct {
 	mu     sync.Mutex
 	unread int
 	err    error
+	// doubtful are requests that differed when they were looked at first, with what the difference was.
+	doubtful map[request.ID]glance
+}
+
+// glance is how a request differed: at which revision of its entry, and a hash of its record and its children's.
+type glance struct {
+	rev uint64
+	sum uint64
 }
 
 // known reports whether the list has shown a request already.
@@ -116,8 +127,16 @@ func (r *auditing) listed(ctx context.Context, l profile.Listed) error {
 	return nil
 }
 
-// go_ judges a request beside others.
+// go_ judges a request beside others. One that differs is put aside for a second look.
 func (r *auditing) go_(ctx context.Context, id request.ID) {
+	r.beside(ctx, func() {
+		judged, err := r.one(ctx, id, nil)
+		r.read(judged, err)
+	})
+}
+
+// beside does something in one of the slots.
+func (r *auditing) beside(ctx context.Context, do func()) {
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -125,20 +144,68 @@ func (r *auditing) go_(ctx context.Context, id request.ID) {
 	}
 	r.running.Go(func() {
 		defer func() { <-r.slots }()
-		judged, err := r.one(ctx, id)
-		r.mu.Lock()
-		if r.unread++; err == nil {
-			r.unread = 0
-		}
-		if r.unread >= unreadEnds || storeAway(err) {
-			r.err = err
-		}
-		r.mu.Unlock()
-		if err != nil {
-			judged = false
-		}
-		r.looked(judged)
+		do()
 	})
+}
+
+// read notes how looking at a record ended.
+func (r *auditing) read(judged bool, err error) {
+	r.mu.Lock()
+	if r.unread++; err == nil {
+		r.unread = 0
+	}
+	if r.unread >= unreadEnds || storeAway(err) {
+		r.err = err
+	}
+	r.mu.Unlock()
+	r.looked(judged && err == nil)
+}
+
+// again looks a second time at what differed, a moment after the last of it was found.
+func (r *auditing) again(ctx context.Context) error {
+	r.running.Wait()
+	r.mu.Lock()
+	list := r.doubtful
+	r.doubtful = nil
+	r.mu.Unlock()
+	if len(list) > 0 {
+		r.g.nap(ctx, secondLook)
+	}
+	for id, was := range list {
+		r.beside(ctx, func() {
+			if judged, err := r.one(ctx, id, &was); err != nil || !judged {
+				r.read(false, err)
+			}
+		})
+	}
+	r.running.Wait()
+	return r.broken(ctx)
+}
+
+// pause looks a second time when much waits for it.
+func (r *auditing) pause(ctx context.Context) error {
+	r.mu.Lock()
+	n := len(r.doubtful)
+	r.mu.Unlock()
+	if n >= doubtfulMost {
+		return r.again(ctx)
+	}
+	return r.broken(ctx)
+}
+
+// end waits for what is under way. What has another difference at the second look is looked at a third time, and so on.
+func (r *auditing) end(ctx context.Context) error {
+	for range auditLooks {
+		if err := r.again(ctx); err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range r.doubtful {
+		r.looked(false) // it changes all the time
+	}
+	return nil
 }
 
 // broken is why the audit cannot go on.
@@ -151,13 +218,8 @@ func (r *auditing) broken(ctx context.Context) error {
 	return r.err
 }
 
-func (r *auditing) wait(ctx context.Context) error {
-	r.running.Wait()
-	return r.broken(ctx)
-}
-
-// one judges one request in its lane; judged is false when it was changing.
-func (r *auditing) one(ctx context.Context, id request.ID) (judged bool, err error) {
+// one judges one request in its lane; judged is false when it was changing. was is what it differed in before, nil at the first look.
+func (r *auditing) one(ctx context.Context, id request.ID, was *glance) (judged bool, err error) {
 	leave, err := r.g.lanes.enter(ctx, string(id))
 	if err != nil {
 		return false, nil
@@ -186,6 +248,15 @@ func (r *auditing) one(ctx context.Context, id request.ID) (judged bool, err err
 	if !d.any() && len(kids) == 0 {
 		return true, nil
 	}
+	if now := r.glanceAt(rec, d, kids); was == nil || now != *was {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.doubtful == nil {
+			r.doubtful = make(map[request.ID]glance)
+		}
+		r.doubtful[id] = now
+		return true, nil
+	}
 	f := request.Finding{Request: id, Version: rec.Entry.Version, Missing: d.missing}
 	for _, name := range d.names {
 		want, _ := d.want.Get(name)
@@ -206,6 +277,25 @@ func (r *auditing) one(ctx context.Context, id request.ID) (judged bool, err err
 	}
 	r.found(rec, f)
 	return true, nil
+}
+
+// glanceAt is what a difference looks like.
+func (r *auditing) glanceAt(rec store.Record, d difference, kids []kidDiff) glance {
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	for _, name := range d.names {
+		value, _ := d.got.Get(name)
+		_, _ = h.WriteString(name)
+		_, _ = h.Write(value)
+	}
+	for _, k := range kids {
+		_, _ = h.WriteString(k.pair.Name)
+		_, _ = h.Write(k.pair.Record)
+	}
+	if d.missing {
+		_ = h.WriteByte(1)
+	}
+	return glance{rec.Rev, h.Sum64()}
 }
 
 // mend makes a copy right, or publishes what was changed at the owner. A record that is gone at the owner is for a person.
@@ -241,154 +331,4 @@ func (r *auditing) mend(ctx context.Context, rec store.Record, d difference, kid
 	}
 	_, err = r.g.restoreTo(ctx, rec, r.c, s, d)
 	return err
-}
-
-// audits are those that run for peers.
-type audits struct {
-	mu sync.Mutex
-	m  map[string]*auditFor
-}
-
-// auditFor is one of them, with what it has found.
-type auditFor struct {
-	stop context.CancelFunc
-	done chan struct{}
-
-	mu    sync.Mutex
-	asked time.Time
-	out   request.Audited
-}
-
-// Audit begins an audit of the copies of the asking owner's requests, or tells what it has found since.
-func (f Face) Audit(ctx context.Context, from request.Site, a request.AuditAsk) (request.Audited, error) {
-	g := f.Engine
-	x, err := g.auditFor(ctx, from, a)
-	if err != nil {
-		return request.Audited{}, err
-	}
-	if a.Stop {
-		x.stop()
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.asked = g.now()
-	out := x.out
-	out.Findings = slices.Clone(x.out.Findings[min(a.From, len(x.out.Findings)):])
-	if n := fitting(out.Findings); n < len(out.Findings) {
-		out.Findings, out.Done = out.Findings[:n], false
-	}
-	return out, nil
-}
-
-// auditBytes is about how much an answer holds.
-const auditBytes = 1 << 20
-
-// fitting is how many findings go into an answer; at least one.
-func fitting(list []request.Finding) int {
-	size := 0
-	for i, f := range list {
-		for _, p := range f.Fields {
-			size += len(p.Name) + len(p.Ledger) + len(p.Record)
-		}
-		if i > 0 && size > auditBytes || i == peer.MaxFindings {
-			return i
-		}
-	}
-	return len(list)
-}
-
-// auditFor finds the audit of a session, or begins it.
-func (g *Engine) auditFor(ctx context.Context, from request.Site, a request.AuditAsk) (*auditFor, error) {
-	c, err := g.collection(a.Collection)
-	if err != nil {
-		return nil, err
-	}
-	key := string(from) + "/" + a.Session
-	t := &g.tasks.audits
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := g.now()
-	busy := 0
-	for k, x := range t.m {
-		if x.idle(now) > auditIdle {
-			x.stop()
-			delete(t.m, k)
-			continue
-		}
-		select {
-		case <-x.done: // its findings may be asked for again
-		default:
-			busy++
-		}
-	}
-	if x := t.m[key]; x != nil {
-		return x, nil
-	}
-	switch {
-	case a.From > 0 || a.Stop: // it was forgotten: this gateway was restarted, or the asker was away for long
-		return nil, &request.Error{Op: "replicate.Audit", Kind: request.NotFound, Detail: "this site does not know the audit (any more); begin another"}
-	case busy >= auditsMost:
-		return nil, &request.Error{Op: "replicate.Audit", Kind: request.Unavailable, Retry: 5 * time.Second, Detail: "too many audits run here already"}
-	}
-	actx, stop := context.WithTimeout(context.WithoutCancel(ctx), 24*time.Hour)
-	x := &auditFor{stop: stop, done: make(chan struct{}), asked: now}
-	if t.m == nil {
-		t.m = make(map[string]*auditFor)
-	}
-	if !g.tasks.begin(func() { x.run(actx, g, from, c, a) }) {
-		stop()
-		return nil, &request.Error{Op: "replicate.Audit", Kind: request.Unavailable, Retry: time.Second, Detail: "this gateway is stopping"}
-	}
-	t.m[key] = x
-	return x, nil
-}
-
-func (x *auditFor) idle(now time.Time) time.Duration {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return now.Sub(x.asked)
-}
-
-// watch ends an audit with the engine, and when nobody asks any more.
-func (x *auditFor) watch(g *Engine) {
-	ended := g.tasks.ended()
-	for {
-		select {
-		case <-g.Clock.After(auditIdle / 4):
-			if x.idle(g.now()) > auditIdle {
-				x.stop()
-			}
-		case <-ended:
-			x.stop()
-			return
-		case <-x.done:
-			return
-		}
-	}
-}
-
-func (x *auditFor) run(ctx context.Context, g *Engine, owner request.Site, c *profile.Collection, a request.AuditAsk) {
-	defer close(x.done)
-	defer x.stop()
-	_ = g.tasks.begin(func() { x.watch(g) }) // else it is told at once
-	err := g.audit(ctx, auditOrder{c: c, only: a.Requests, mending: a.Repair,
-		want: func(e *request.Entry) bool { return heldFor(e, c.Name(), owner) && e.Local != "" },
-		looked: func(judged bool) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			if x.out.Read++; !judged {
-				x.out.Moving++
-			}
-		},
-		found: func(_ store.Record, f request.Finding) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.out.Findings = append(x.out.Findings, f)
-		}})
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.out.Done = true; err != nil {
-		x.out.Error = err.Error()
-		g.Log.Info("an audit for a peer broke off", zap.String("site", string(owner)), zap.String("collection", c.Name()), zap.Error(err))
-	}
 }

@@ -195,7 +195,7 @@ func (v *verifier) audited(ctx context.Context, c *profile.Collection, site requ
 			return &request.Error{Op: "replicate.Verify", Kind: request.Unavailable, Detail: "comparing the records of " + string(site) + " broke off: " + a.Error}
 		case a.Done:
 			return nil
-		case len(a.Findings) == 0:
+		case len(a.Findings) == 0: // the holder has waited for some
 			v.g.nap(ctx, auditPoll)
 		}
 		if ctx.Err() != nil {

@@ -69,6 +69,8 @@ func (g *Engine) Seed(ctx context.Context, o request.SeedOrder) (request.Seeding
 		}
 		return bad(request.Invalid, "the profile does not say how records of "+what+` listed: say so with list:, as in list: {path: "{path}?page={page}&per_page={size}"}`)
 	}
+	g.tasks.seedNote.Lock()
+	defer g.tasks.seedNote.Unlock()
 	var was request.Seeding
 	if _, err := g.recall(ctx, seedNote, &was); err != nil {
 		return request.Seeding{}, err
@@ -97,6 +99,8 @@ func (g *Engine) Seeding(ctx context.Context) (s request.Seeding, err error) {
 
 // CancelSeed ends the seeding that is under way. What was entered stays.
 func (g *Engine) CancelSeed(ctx context.Context) (s request.Seeding, err error) {
+	g.tasks.seedNote.Lock()
+	defer g.tasks.seedNote.Unlock()
 	if s, err = g.Seeding(ctx); err != nil || s.State != request.JobRunning {
 		return s, err
 	}
@@ -252,6 +256,8 @@ func (w *seeder) save(ctx context.Context, must bool) error {
 	}
 	w.saved, w.s.Updated = now, now
 	w.mu.Unlock()
+	w.g.tasks.seedNote.Lock() // else a cancellation, or the next seeding, could be overwritten
+	defer w.g.tasks.seedNote.Unlock()
 	mine := w.state()
 	var is request.Seeding
 	if _, err := w.g.recall(ctx, seedNote, &is); err != nil {

@@ -53,11 +53,13 @@ func (g *Engine) watched(collection string, well bool) {
 
 // tasks are the long jobs of this process: seeding, verifying, watching.
 type tasks struct {
-	mu     sync.Mutex
-	salt   string
-	seed   *seeder
-	wakeup chan struct{} // a wish to look at once
-	watch  []*watch
+	mu   sync.Mutex
+	salt string
+	seed *seeder
+	// seedNote is held while the note of the seeding is looked at and then written.
+	seedNote sync.Mutex
+	wakeup   chan struct{} // a wish to look at once
+	watch    []*watch
 	// apart are the local ids of copies that are not linked, by collection, as of a moment.
 	apart map[string]apart
 
