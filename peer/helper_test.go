@@ -25,6 +25,7 @@ type fake struct {
 	order func(o request.Order) (request.Standing, error)
 
 	digest func(from request.Site, a request.DigestAsk) (request.Digests, error)
+	rejoin func(from request.Site, a request.RejoinAsk) (request.Views, error)
 	audit  func(from request.Site, a request.AuditAsk) (request.Audited, error)
 
 	mu      sync.Mutex
@@ -86,6 +87,13 @@ func (f *fake) Digest(_ context.Context, from request.Site, a request.DigestAsk)
 		return f.digest(from, a)
 	}
 	return request.Digests{Sums: make([]byte, 8*request.DigestBuckets)}, nil
+}
+
+func (f *fake) Rejoin(_ context.Context, from request.Site, a request.RejoinAsk) (request.Views, error) {
+	if f.rejoin != nil {
+		return f.rejoin(from, a)
+	}
+	return request.Views{Life: "l1"}, nil
 }
 
 func (f *fake) Audit(_ context.Context, from request.Site, a request.AuditAsk) (request.Audited, error) {

@@ -86,6 +86,7 @@ type Handler interface {
 	Hello(ctx context.Context, from request.Site) Greeting
 	FileKeeper
 	Comparer
+	Rejoiner
 }
 
 // FileKeeper takes and gives files in parts.

@@ -107,6 +107,8 @@ func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 		return s.order
 	case DigestPath:
 		return s.digest
+	case RejoinPath:
+		return s.rejoin
 	case AuditPath:
 		return s.audit
 	case PutPartPath:

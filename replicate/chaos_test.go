@@ -57,9 +57,13 @@ func TestPlantedBugsAreFound(t *testing.T) {
 
 // simulate runs one seed and returns what must not have been.
 func simulate(t *testing.T, seed int, bug string) (faults []string) {
-	with := cluster{corr: true, watch: newWatcher(), plant: bug}
+	return simulateWith(t, seed, cluster{corr: true, watch: newWatcher(), plant: bug}, 0)
+}
+
+// simulateWith is simulate with so many stores that are lost at most.
+func simulateWith(t *testing.T, seed int, with cluster, losses int) (faults []string) {
 	inBubbleWith(t, with, func(c *cluster) {
-		h := &chaos{cluster: c, rnd: rand.New(rand.NewPCG(uint64(seed), 7))}
+		h := &chaos{cluster: c, losses: losses, rnd: rand.New(rand.NewPCG(uint64(seed), 7))}
 		h.run()
 		faults = append(with.watch.faults, h.faults...)
 		t.Logf("%d commits, %d hand-overs, %d declined", with.watch.commits, with.watch.handovers, with.watch.declined)
@@ -75,6 +79,7 @@ type chaos struct {
 	deleted map[request.ID]bool               // acknowledged deletions
 	doomed  map[request.ID]bool               // those that somebody tried to delete
 	faults  []string
+	losses  int
 }
 
 func (h *chaos) fault(format string, args ...any) {
@@ -235,6 +240,10 @@ func (h *chaos) trouble() {
 		}
 		if h.n(3) == 0 {
 			h.kill(sites[h.n(3)])
+		}
+		if h.losses > 0 && h.n(5) == 0 {
+			h.losses--
+			h.lose(sites[h.n(3)])
 		}
 		time.Sleep(time.Duration(h.n(4000)) * time.Millisecond)
 	}

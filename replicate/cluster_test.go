@@ -286,6 +286,7 @@ type cluster struct {
 	routes []routing.Route
 	boot   int
 	corr   bool
+	stamps bool
 	watch  *watcher // nil: nobody looks
 	plant  string   // a bug to be planted
 }
@@ -300,7 +301,7 @@ func inBubble(t *testing.T, corr bool, test func(*cluster)) {
 
 func inBubbleWith(t *testing.T, with cluster, test func(*cluster)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{t: t, corr: with.corr, watch: with.watch, plant: with.plant, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{}, guards: map[request.Site]*guard{},
+		c := &cluster{t: t, corr: with.corr, stamps: with.stamps, watch: with.watch, plant: with.plant, apis: map[request.Site]*api{}, stores: map[request.Site]*memory.Store{}, guards: map[request.Site]*guard{},
 			links: &links{engines: map[request.Site]*Engine{}, cut: map[[2]request.Site]bool{}}}
 		c.routes = []routing.Route{
 			{Name: "chairs", On: []routing.Event{routing.Create}, At: []request.Site{"sf"}, When: `category == "chair"`,
@@ -332,12 +333,19 @@ func (c *cluster) start(s request.Site) {
 	}
 	kept := &guard{Store: c.stores[s], site: s, watch: c.watch}
 	c.guards[s] = kept
-	g := New(Options{Self: s, Sites: sites, Profile: testProfile(c.t, c.corr), Ledger: planted(c.plant, kept), Queue: kept, Notes: kept,
+	g := New(Options{Self: s, Sites: sites, Profile: c.profile(), Ledger: planted(c.plant, kept), Queue: kept, Notes: kept, Lives: c.stores[s],
 		Upstream: c.apis[s], Peers: plantedPeers(c.plant, linkOf{c.links, s}), Routes: table, Replica: string(s), Boot: fmt.Sprint(c.boot)})
 	c.links.mu.Lock()
 	c.links.engines[s] = g
 	c.links.mu.Unlock()
 	g.Start(c.t.Context())
+}
+
+func (c *cluster) profile() *profile.Profile {
+	if c.stamps {
+		return stampedProfile(c.t)
+	}
+	return testProfile(c.t, c.corr)
 }
 
 func (c *cluster) stop(s request.Site) {
@@ -392,7 +400,7 @@ func (c *cluster) sendKeyed(s request.Site, kind request.Kind, local, body, key 
 	w := request.Write{Kind: kind, Collection: "tickets", Local: local, Key: key, Digest: body,
 		Call: &request.Call{Method: method, Target: target, Body: []byte(body), Header: http.Header{"Content-Type": {"application/json"}}}}
 	if body != "" {
-		f, err := testProfile(c.t, c.corr).Collections["tickets"].FromCall([]byte(body))
+		f, err := c.profile().Collections["tickets"].FromCall([]byte(body))
 		if err != nil {
 			c.t.Fatal(err)
 		}

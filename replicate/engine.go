@@ -66,6 +66,8 @@ type Peers interface {
 	FileKeepers
 	Comparers
 	Links
+	// Rejoin asks another site what it knows of this site's requests.
+	Rejoin(ctx context.Context, to request.Site, a request.RejoinAsk) (request.Views, error)
 }
 
 // Movers are the other sites' gateways, where ownership moves.
@@ -115,12 +117,14 @@ type Meter interface {
 
 // Options say what an Engine works with. All but Clock, Meter and the durations are required.
 type Options struct {
-	Self     request.Site
-	Sites    []request.Site // all of the network
-	Profile  *profile.Profile
-	Ledger   Ledger
-	Queue    Queue
-	Notes    Notes
+	Self    request.Site
+	Sites   []request.Site // all of the network
+	Profile *profile.Profile
+	Ledger  Ledger
+	Queue   Queue
+	Notes   Notes
+	// Lives tell of the store's life; nil is one that is never lost.
+	Lives    store.Lives
 	Upstream Upstream
 	Peers    Peers
 	Routes   Router
@@ -163,6 +167,8 @@ type Engine struct {
 	started time.Time
 	counts  atomic.Pointer[Counts]
 	tasks   tasks
+	gate    *gate
+	rejoin  rejoin
 	workers map[request.Site]*worker
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -188,7 +194,9 @@ func New(o Options) *Engine {
 	if o.Batch == 0 {
 		o.Batch = 64
 	}
-	g := &Engine{Options: o, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
+	d := &gate{Ledger: o.Ledger, Queue: o.Queue, Notes: o.Notes}
+	o.Ledger, o.Queue, o.Notes = d, d, d
+	g := &Engine{Options: o, gate: d, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
 	g.SetRoutes(o.Routes)
 	for _, s := range o.Sites {
 		if s != o.Self {

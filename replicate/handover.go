@@ -230,7 +230,12 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 	}
 	hctx, cancel := context.WithTimeout(ctx, handoverTimeout)
 	defer cancel()
+	life := g.lifeOf(grant.To)
 	v, err := g.Peers.Handover(hctx, grant.To, g.handover(rec, stage, grant.Plan, grant.Epoch))
+	if err == nil && g.lifeOf(grant.To) != life {
+		// It has lost its store since it was asked, and what it answered before that is void.
+		return string(grant.To) + " has lost its store, and is asked again"
+	}
 	if err != nil {
 		return "waiting for the word of " + string(grant.To) + ": " + err.Error()
 	}
@@ -255,6 +260,9 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 		err = g.yielded(ctx, rec, v.Epoch.Site, v.Epoch)
 	case request.Declined:
 		g.Log.Info("a hand-over was declined", append(logRequest(e), zap.String("to", string(grant.To)), zap.String("cause", v.Cause))...)
+		if cause := g.stampReign(ctx, rec.Entry, grant.Epoch.Num+1); cause != "" {
+			return cause
+		}
 		_, err = g.step(ctx, rec, Resumed{Owe: g.behind(rec.Holders, nil, false), Cause: v.Cause, Parked: v.Final, Now: g.now()})
 		if err == nil && !v.Final {
 			return string(grant.To) + " declined: " + v.Cause
@@ -264,6 +272,21 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 	}
 	if err != nil {
 		return err.Error()
+	}
+	return ""
+}
+
+// stampReign writes into the record that this site goes on as its owner, before the ledger says so: should the ledger be lost, the
+// record tells (protocol A5). It returns why that cannot be done now.
+func (g *Engine) stampReign(ctx context.Context, e request.Entry, num uint64) string {
+	c := g.Profile.Collections[e.Collection]
+	if c == nil || e.Local == "" {
+		return ""
+	}
+	version := request.Version{Epoch: request.Epoch{Num: num, Site: g.Self}}
+	err := g.restamp(ctx, c, e.Local, profile.Marks{Request: e.ID, Version: version, Owner: g.Self, State: string(request.Owner)})
+	if err != nil {
+		return "it was declined, and the record cannot be stamped: " + err.Error()
 	}
 	return ""
 }

@@ -3,6 +3,8 @@ package replicate
 import (
 	"context"
 	"sync"
+
+	"go.uber.org/zap"
 )
 
 // Start begins the background work: the sweep, which first resolves what a crash left behind, and a worker for each other
@@ -10,6 +12,15 @@ import (
 func (g *Engine) Start(ctx context.Context) {
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
+	if g.Lives != nil {
+		// Once before anybody is served: a site that lost its store and was restarted must not take its own requests for new ones.
+		fctx, done := context.WithTimeout(ctx, introducing)
+		if err := g.complete(fctx); err != nil {
+			g.Log.Debug("the store is not complete", zap.Error(err))
+		}
+		done()
+		running.Go(func() { g.lifeLoop(ctx) })
+	}
 	running.Go(func() { g.sweep(ctx) })
 	running.Go(func() { g.mover(ctx) })
 	running.Go(func() { g.runTasks(ctx) })

@@ -20,6 +20,14 @@ func (l linkOf) Digest(ctx context.Context, to request.Site, a request.DigestAsk
 	return f.Digest(ctx, l.from, a)
 }
 
+func (l linkOf) Rejoin(ctx context.Context, to request.Site, a request.RejoinAsk) (request.Views, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return request.Views{}, err
+	}
+	return f.Rejoin(ctx, l.from, a)
+}
+
 func (l linkOf) Audit(ctx context.Context, to request.Site, a request.AuditAsk) (request.Audited, error) {
 	f, err := l.to(to)
 	if err != nil {

@@ -208,7 +208,7 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 	}
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
 		Files: a.files, Streams: streams{a.upstream},
-		Notes: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
+		Notes: a.store, Lives: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
 		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
 		Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)
