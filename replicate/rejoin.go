@@ -57,7 +57,7 @@ func (g *Engine) complete(ctx context.Context) error {
 	l, err := g.Lives.Life(ctx)
 	if err != nil {
 		if request.KindOf(err) == request.Rejoining {
-			g.say("what the store lost is being put back from the gateways' journals")
+			g.phase("what the store lost is being put back from the gateways' journals")
 		}
 		return err
 	}
@@ -73,7 +73,7 @@ func (g *Engine) complete(ctx context.Context) error {
 		g.Log.Info("the store is complete again")
 		g.wakeAll()
 	}
-	g.say("")
+	g.phase("")
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (g *Engine) enterLife(l store.Life) {
 	g.tasks.forgetSalt()
 }
 
-func (g *Engine) say(phase string) {
+func (g *Engine) phase(phase string) {
 	g.rejoin.mu.Lock()
 	defer g.rejoin.mu.Unlock()
 	g.rejoin.out.Phase = phase
@@ -189,12 +189,12 @@ func (g *Engine) rebuild(ctx context.Context, l store.Life) error {
 	g.rejoin.mu.Unlock()
 	// What was under way when the store was lost may still land in the request API.
 	if left := since.Add(g.settleTime()).Sub(g.now()); left > 0 {
-		g.say("waiting for calls that may still be under way to the request API")
+		g.phase("waiting for calls that may still be under way to the request API")
 		return &request.Error{Op: "replicate.rebuild", Kind: request.Busy, Detail: "another " + left.Round(time.Second).String()}
 	}
 	release, ok, err := g.claimRebuild(ctx, l)
 	if err != nil || !ok {
-		g.say("another gateway of the site rebuilds the store")
+		g.phase("another gateway of the site rebuilds the store")
 		return err
 	}
 	defer release()
@@ -205,12 +205,12 @@ func (g *Engine) rebuild(ctx context.Context, l store.Life) error {
 	g.rejoin.listed = l.ID
 	g.rejoin.out.Done, g.rejoin.out.Open, g.rejoin.out.Orphans, g.rejoin.out.Notes = 0, 0, 0, nil
 	g.rejoin.mu.Unlock()
-	g.say("asking the other sites")
+	g.phase("asking the other sites")
 	if err := g.merge(ctx, l.ID); err != nil {
 		return err
 	}
 	if n := g.Rebuilding(); n.Open > 0 {
-		g.say("some requests cannot be settled yet")
+		g.phase("some requests cannot be settled yet")
 		return &request.Error{Op: "replicate.rebuild", Kind: request.Busy, Detail: "some requests cannot be settled yet"}
 	}
 	g.Log.Warn("the store was rebuilt", zap.Int("requests", g.Rebuilding().Done))
@@ -260,7 +260,7 @@ func (g *Engine) recogniseAll(ctx context.Context) error {
 		if c.Parent() != "" || !canList(c) {
 			continue
 		}
-		g.say("looking through the records of " + name)
+		g.phase("looking through the records of " + name)
 		err := g.walk(ctx, c, time.Time{}, func(page []profile.Listed, _ int) error {
 			for _, l := range page {
 				if err := g.recognise(ctx, c, l); err != nil {
