@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -209,22 +211,21 @@ func (w *World) openAt(site string) string {
 	return fmt.Sprintf("health %+v, transfers %+v", h, list)
 }
 
-// Settle waits until nothing is open at any site, at most for patience, and returns how the sites are then, with what is still open.
+// Settle waits until nothing is open at any site, at most for patience, and returns how the sites are then, with what is still open. The
+// sites are looked at one after the other, so they count as settled only when a second look shows the same.
 func (w *World) Settle(after string, patience time.Duration) (Final, error) {
 	var f Final
-	err := harness.Poll(patience, func() (err error) {
+	err := harness.Poll(patience, func() error {
+		before := f
+		var err error
 		if f, err = w.Final(after); err != nil {
 			return err
 		}
-		for site, p := range f {
-			if p.Open != "" {
-				return fmt.Errorf("%s: %s", site, p.Open)
-			}
-			for id, l := range p.Ledger {
-				if l.Open != "" {
-					return fmt.Errorf("%s: %s: %s", site, id, l.Open)
-				}
-			}
+		if why := f.open(); why != "" {
+			return errors.New(why)
+		}
+		if !reflect.DeepEqual(before, f) {
+			return errors.New("something has changed since the last look")
 		}
 		return nil
 	})
@@ -232,4 +233,19 @@ func (w *World) Settle(after string, patience time.Duration) (Final, error) {
 		return nil, err
 	}
 	return f, nil // what is open is for the rules to say
+}
+
+// open is the first thing found that is open, "" for nothing.
+func (f Final) open() string {
+	for site, p := range f {
+		if p.Open != "" {
+			return site + ": " + p.Open
+		}
+		for id, l := range p.Ledger {
+			if l.Open != "" {
+				return site + ": " + id + ": " + l.Open
+			}
+		}
+	}
+	return ""
 }
