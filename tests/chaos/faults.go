@@ -3,6 +3,7 @@ package chaos
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,8 @@ type Fault struct {
 	Late bool
 	// First has it strike the first site only, where what it needs is.
 	First bool
+	// Sample marks those that are tried every time that the tests run, not only in a long run.
+	Sample bool
 	// Strike does it and mends it again.
 	Strike func(Bout) error
 }
@@ -63,7 +66,12 @@ func refused(method string) *harness.Fault {
 
 // Faults are the rows of the matrix.
 func Faults() []Fault {
-	return append(append(gatewayFaults(), upstreamFaults()...), append(linkFaults(), storeFaults()...)...)
+	out := slices.Concat(gatewayFaults(), upstreamFaults(), linkFaults(), storeFaults())
+	for i := range out {
+		out[i].Sample = slices.Contains([]string{"gateway killed after the API's commit", "API drops before its commit", "API drops after its commit",
+			"link takes calls and loses answers", "link delivers every call twice", "Redis killed and started again"}, out[i].Name)
+	}
+	return out
 }
 
 func gatewayFaults() []Fault {

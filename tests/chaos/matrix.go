@@ -42,7 +42,9 @@ type Matrix struct {
 	Patience time.Duration
 	// Only leaves out rows whose names do not hold it.
 	Only string
-	Say  func(format string, args ...any)
+	// Sample tries only the faults that are marked as such.
+	Sample bool
+	Say    func(format string, args ...any)
 }
 
 // Fits reports whether a fault can strike a network of a setup.
@@ -65,7 +67,7 @@ func (f Fault) Fits(s Setup) bool {
 func (m Matrix) Run(s Setup, newWorld func() *World) (out []Row) {
 	var w *World
 	for _, f := range Faults() {
-		if !f.Fits(s) || !strings.Contains(f.Name, m.Only) {
+		if !f.Fits(s) || !strings.Contains(f.Name, m.Only) || m.Sample && !f.Sample {
 			continue
 		}
 		if w == nil {
