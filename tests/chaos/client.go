@@ -167,6 +167,9 @@ func (x *Write) add(a harness.Answer) {
 		now, class = Acked, class+afterDoubt // it is gone, by an earlier attempt
 	}
 	x.Answers = append(x.Answers, class)
+	if now != Acked {
+		x.Said = fmt.Sprintf("%d %.300s %v", a.Status, a.Body, a.Err)
+	}
 	switch {
 	case now == Acked:
 		x.Outcome = Acked

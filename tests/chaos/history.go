@@ -72,6 +72,8 @@ type Write struct {
 	Operation string
 	// Answers are the classes of the answers to all attempts, in order.
 	Answers []string
+	// Said is the text of the last answer that was not "done".
+	Said string
 }
 
 // Tag is the value by which every write marks the field "last", which all writers share.

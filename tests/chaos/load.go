@@ -166,7 +166,7 @@ func (l *Load) judge(w *Write, entry string) {
 			}
 		}
 		l.mu.Lock()
-		l.wrong = append(l.wrong, Violation{RuleAnswer, w.Subject, fmt.Sprintf("a %s at %s got %v", w.Kind, w.Site, w.Answers)})
+		l.wrong = append(l.wrong, Violation{RuleAnswer, w.Subject, fmt.Sprintf("a %s at %s got %v; it was told %s", w.Kind, w.Site, w.Answers, w.Said)})
 		l.mu.Unlock()
 		return
 	}

@@ -156,7 +156,7 @@ func (c *Cell) judge(w *Write, may map[string]bool) {
 		if may[a] || strings.HasSuffix(a, afterDoubt) {
 			continue
 		}
-		c.Violations = append(c.Violations, Violation{RuleAnswer, w.Subject, fmt.Sprintf("a %s at %s got %v, documented is %q", w.Kind, w.Site, w.Answers, c.Code)})
+		c.Violations = append(c.Violations, Violation{RuleAnswer, w.Subject, fmt.Sprintf("a %s at %s got %v, documented is %q; it was told %s", w.Kind, w.Site, w.Answers, c.Code, w.Said)})
 		return
 	}
 }
