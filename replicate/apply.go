@@ -222,7 +222,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	}
 	ans, verdict := request.Answer{Status: http.StatusNotFound}, profile.Gone
 	if !vanished {
-		if ans, err = g.send(context.WithoutCancel(ctx), c, call, o); err == nil {
+		if ans, err = g.send(g.guard(context.WithoutCancel(ctx), rec), c, call, o); err == nil {
 			verdict = c.Judge(o.verb, ans)
 		}
 	}

@@ -67,7 +67,7 @@ func (g *Engine) writeChildren(ctx context.Context, rec store.Record, c *profile
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
 	}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(g.guard(ctx, rec), g.Profile.Timeout+storeTimeout)
 	defer cancel()
 	return g.applied(dctx, taken{rec: rec, kind: request.Update}, c, s)
 }

@@ -168,7 +168,7 @@ func (g *Engine) ownChild(ctx context.Context, rec store.Record, f family, w req
 	if rec, err = g.begin(ctx, rec, in); err != nil {
 		return request.Result{}, err
 	}
-	ans, err := g.sendChild(ctx, rec.Entry, cc, call, o, w)
+	ans, err := g.sendChild(g.guard(ctx, rec), rec.Entry, cc, call, o, w)
 	res, err := g.concludeChild(ctx, rec, f, ans, err)
 	res.Op = w.Op
 	return res, err

@@ -95,7 +95,7 @@ func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w reques
 		return request.Result{}, err
 	}
 	defer g.births.begin()()
-	ans, err := g.Upstream.Do(context.WithoutCancel(ctx), call, w.Call == nil)
+	ans, err := g.Upstream.Do(g.guard(context.WithoutCancel(ctx), rec), call, w.Call == nil)
 	res, err := g.conclude(ctx, rec, c, ans, err)
 	res.Op, res.Routes = w.Op, w.Routes
 	return res, err

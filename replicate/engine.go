@@ -137,6 +137,8 @@ type Options struct {
 	Log     *zap.Logger
 	// Replica names this process among the gateways of the site, the same after a restart; Boot is new with each start.
 	Replica, Boot string
+	// Shared says that other gateways of the site may work on the same store at the same time; Join and Leave go with it.
+	Shared bool
 	// Timing says when holders may be served; nil is at once.
 	Timing Timing
 	// Pools are the named lanes of deliveries.
@@ -164,6 +166,7 @@ type Engine struct {
 	pools   *pools
 	idle    idle
 	proofs  proofs
+	fellows fellows
 	started time.Time
 	counts  atomic.Pointer[Counts]
 	tasks   tasks

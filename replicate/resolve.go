@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -16,7 +15,7 @@ import (
 // write's end is not known, NotFound when the request is not known here.
 func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, error) {
 	until := g.now().Add(g.Hold)
-	for {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		rec, err := g.Ledger.Read(ctx, id)
 		if err != nil {
 			return rec, storeError("replicate.Read", id, err)
@@ -37,7 +36,7 @@ func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, erro
 			return rec, busy(rec.Entry, err)
 		}
 		select {
-		case <-g.Clock.After(100 * time.Millisecond):
+		case <-g.Clock.After(pause):
 		case <-ctx.Done():
 			return rec, busy(rec.Entry, err)
 		}
@@ -65,11 +64,8 @@ func busy(e request.Entry, because error) error {
 }
 
 // mayResolve reports whether an intent is ours to resolve: made by this process (which, being in the lane, is not at it any
-// more), by a former life of it, or by a replica whose lease is over.
-func (g *Engine) mayResolve(in *request.Intent) bool {
-	name, _, _ := strings.Cut(in.Replica, "/")
-	return name == g.Replica || g.now().After(in.Lease)
-}
+// more), by a former life of it, or by a gateway that is given up.
+func (g *Engine) mayResolve(in *request.Intent) bool { return g.over(in.Replica, in.Lease) }
 
 // look finds out, once, how the open intent of a record ended (protocol 2.4, 2.5), in its lane. The record returned has no
 // intent if that could be decided. With told the upstream has answered the call itself, so nothing can still happen: what is
@@ -77,6 +73,10 @@ func (g *Engine) mayResolve(in *request.Intent) bool {
 func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collection, told bool) (store.Record, error) {
 	if c == nil {
 		return rec, &request.Error{Op: "replicate.resolve", Kind: request.Internal, Request: rec.Entry.ID, Detail: "its collection is no longer described"}
+	}
+	rec, err := g.takeUp(ctx, rec)
+	if err != nil {
+		return rec, err
 	}
 	quiet := !told && g.now().After(g.quietAt(rec.Entry.Intent))
 	switch in := rec.Entry.Intent; {

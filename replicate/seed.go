@@ -298,7 +298,7 @@ func (g *Engine) mark(ctx context.Context, c *profile.Collection, rec store.Reco
 	if rec, err = g.begin(ctx, rec, in); err != nil {
 		return failed(err), false
 	}
-	ans, err := g.send(context.WithoutCancel(ctx), c, call, o)
+	ans, err := g.send(g.guard(context.WithoutCancel(ctx), rec), c, call, o)
 	res, err := g.conclude(ctx, rec, c, ans, err)
 	switch {
 	case err != nil:

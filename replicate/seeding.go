@@ -149,7 +149,7 @@ func (g *Engine) seedLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		var s request.Seeding
 		_, err := g.recall(ctx, seedNote, &s)
-		if err == nil && s.State == request.JobRunning && (replicaOf(s.Replica) == g.Replica || g.now().Sub(s.Updated) > seedSilence) {
+		if err == nil && s.State == request.JobRunning && g.over(s.Replica, s.Updated.Add(seedSilence)) {
 			g.runSeed(ctx, s)
 			g.nap(ctx, seedSave) // when its end could not be written, it is begun again
 			continue
@@ -263,7 +263,7 @@ func (w *seeder) save(ctx context.Context, must bool) error {
 	if _, err := w.g.recall(ctx, seedNote, &is); err != nil {
 		return err
 	}
-	others := is.Replica != mine.Replica && replicaOf(is.Replica) != w.g.Replica && now.Sub(is.Updated) < seedSilence
+	others := is.Replica != mine.Replica && !w.g.over(is.Replica, is.Updated.Add(seedSilence))
 	if is.ID != mine.ID || is.State != request.JobRunning || others {
 		return errTaken
 	}

@@ -24,6 +24,7 @@ func (g *Engine) sweep(ctx context.Context) {
 		}
 		select {
 		case <-g.Clock.After(sweepEvery):
+		case <-g.fellows.hurried():
 		case <-ctx.Done():
 			return
 		}
@@ -134,12 +135,19 @@ func (g *Engine) sweepRequest(ctx context.Context, id request.ID, seen *tally) {
 	n := count(&rec.Entry, doubt)
 	seen.count(n)
 	if !doubt && rec.Entry.Intent == nil && len(rec.Entry.Suspect) == 0 && !moving(&rec.Entry) && rec.Entry.Role != request.Elect {
-		g.idle.put(id, n, g.now().Add(idleLook))
+		look := idleLook
+		if g.Shared { // what other gateways do to it is not seen here
+			look = idleShared
+		}
+		g.idle.put(id, n, g.now().Add(look))
 	}
 }
 
 // idleLook is how long a request that only a person can do something about is not looked at again, unless it changes.
-const idleLook = 30 * time.Second
+const (
+	idleLook   = 30 * time.Second
+	idleShared = 5 * time.Second
+)
 
 // idle remembers such requests, so that thousands of parked transfers or conflicts cost the sweep nothing.
 type idle struct {

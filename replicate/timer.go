@@ -84,7 +84,7 @@ func (g *Engine) runAt(ctx context.Context, t Timed, route string, due time.Time
 	claim := request.Key{Hash: "run/" + route + "/" + due.UTC().Format(time.RFC3339), Digest: g.me(), Expires: g.now().Add(claimLife)}
 	k, fresh, err := g.Notes.Reserve(ctx, claim)
 	if err == nil && !fresh && k.Digest != g.me() {
-		if g.now().Before(k.Expires) {
+		if g.now().Before(k.Expires) && (!g.Shared || !g.over(k.Digest, k.Expires)) {
 			g.nap(ctx, time.Second) // it is being run elsewhere; the next look finds it done
 			return
 		}

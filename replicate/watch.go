@@ -160,7 +160,7 @@ func (w *watch) claim(ctx context.Context) (mine bool, err error) {
 	if _, err := w.g.recall(ctx, watchNote+w.c.Name(), &is); err != nil {
 		return false, err
 	}
-	mine = is.Replica == "" || replicaOf(is.Replica) == w.g.Replica || now.After(is.Until)
+	mine = is.Replica == "" || w.g.over(is.Replica, is.Until)
 	w.mu.Lock()
 	w.state.Elsewhere = !mine
 	w.mu.Unlock()

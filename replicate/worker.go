@@ -19,6 +19,9 @@ type worker struct {
 	g    *Engine
 	site request.Site
 	wake chan struct{} // holds at most one wish to look again
+
+	mu     sync.Mutex
+	flying map[request.ID]int // what is on its way, by how many attempts
 }
 
 const (
@@ -31,7 +34,29 @@ const (
 )
 
 func newWorker(g *Engine, site request.Site) *worker {
-	return &worker{g: g, site: site, wake: make(chan struct{}, 1)}
+	return &worker{g: g, site: site, wake: make(chan struct{}, 1), flying: make(map[request.ID]int)}
+}
+
+// fly notes deliveries that are on their way from here; what it returns notes their end.
+func (w *worker) fly(batch []store.Claimed) (landed func()) {
+	add := func(n int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, d := range batch {
+			if w.flying[d.Request] += n; w.flying[d.Request] == 0 {
+				delete(w.flying, d.Request)
+			}
+		}
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// has reports whether a delivery is on its way from here.
+func (w *worker) has(id request.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flying[id] > 0
 }
 
 // nudge makes the worker of a site look at once.
@@ -65,7 +90,9 @@ func (w *worker) run(ctx context.Context) {
 			w.wait(ctx, failures.next(w.g.now()))
 			continue
 		}
+		landed := w.fly(batch)
 		sent.Go(func() {
+			defer landed()
 			failures.note(w.send(ctx, batch), w.g.now())
 			w.g.pools.leave(batch)
 			<-slots

@@ -203,9 +203,9 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 	}
 	var ans request.Answer
 	if w.Call != nil {
-		ans, err = g.Upstream.Do(context.WithoutCancel(ctx), call, false)
+		ans, err = g.Upstream.Do(g.guard(context.WithoutCancel(ctx), rec), call, false)
 	} else {
-		ans, err = g.send(context.WithoutCancel(ctx), c, call, o)
+		ans, err = g.send(g.guard(context.WithoutCancel(ctx), rec), c, call, o)
 	}
 	res, err := g.conclude(ctx, rec, c, ans, err)
 	res.Op, res.Routes = w.Op, append(w.Routes, routed.fired...)

@@ -131,6 +131,9 @@ func (c *Client) try(ctx context.Context, req *http.Request, body []byte) (a req
 // known. again says that the call may be sent once more although it is a write: it met a kept connection that was dead, and no
 // byte of it left.
 func (c *Client) open(ctx context.Context, req *http.Request, body io.Reader, size int64) (res *http.Response, again bool, err error) {
+	if err := guarded(ctx); err != nil {
+		return nil, false, unsent(ctx, err)
+	}
 	w := &watch{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, w.trace()))
 	// Without GetBody net/http cannot send the body a second time.

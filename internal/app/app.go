@@ -177,7 +177,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 	return nil
 }
 
-func (a *App) startEngine(_ context.Context, site configs.Site) error {
+func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	n := a.network.Load()
 	a.upstream = upstream.New(upstream.Options{Base: site.Upstream, Credentials: site.Credentials, Timeout: site.Profile.Timeout,
 		Parallel: site.Profile.Parallel, Rate: site.Profile.Rate, RetryAfter: site.Profile.RetryAfter})
@@ -210,9 +210,11 @@ func (a *App) startEngine(_ context.Context, site configs.Site) error {
 		Files: a.files, Streams: streams{a.upstream},
 		Notes: a.store, Lives: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
 		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
-		Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
+		Shared: strings.HasPrefix(site.Store, "redis"), Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)
 		}})
+	a.engine.Join(ctx)
+	a.onStop("fellow gateways", a.engine.Leave)
 	return nil
 }
 
