@@ -245,8 +245,13 @@ func (g *Engine) locate(ctx context.Context, collection, id string) (store.Recor
 		}
 	}
 	site := request.Site(name)
-	if rec, found := g.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local}); found == nil {
+	rec, found := g.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local})
+	if found == nil {
 		return rec, nil
+	}
+	// A store that fails only now has not said that the request is unknown: to be told so a client would take it for gone.
+	if found = storeError("replicate.Lookup", "", found); request.KindOf(found) != request.NotFound {
+		return rec, found
 	}
 	if site == g.Self {
 		return rec, err
