@@ -260,7 +260,7 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 		err = g.yielded(ctx, rec, v.Epoch.Site, v.Epoch)
 	case request.Declined:
 		g.Log.Info("a hand-over was declined", append(logRequest(e), zap.String("to", string(grant.To)), zap.String("cause", v.Cause))...)
-		if cause := g.stampReign(ctx, rec.Entry, grant.Epoch.Num+1); cause != "" {
+		if cause := g.stampReign(ctx, rec, grant.Epoch.Num+1); cause != "" {
 			return cause
 		}
 		_, err = g.step(ctx, rec, Resumed{Owe: g.behind(rec.Holders, nil, false), Cause: v.Cause, Parked: v.Final, Now: g.now()})
@@ -278,15 +278,19 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 
 // stampReign writes into the record that this site goes on as its owner, before the ledger says so: should the ledger be lost, the
 // record tells (protocol A5). It returns why that cannot be done now.
-func (g *Engine) stampReign(ctx context.Context, e request.Entry, num uint64) string {
+func (g *Engine) stampReign(ctx context.Context, rec store.Record, num uint64) string {
+	e := rec.Entry
 	c := g.Profile.Collections[e.Collection]
-	if c == nil || e.Local == "" {
+	switch {
+	case c == nil || e.Local == "" || !c.Stamps():
 		return ""
+	case len(e.Suspect) > 0:
+		return "it was declined, and an earlier write may still land"
 	}
 	version := request.Version{Epoch: request.Epoch{Num: num, Site: g.Self}}
 	err := g.restamp(ctx, c, e.Local, profile.Marks{Request: e.ID, Version: version, Owner: g.Self, State: string(request.Owner)})
 	if err != nil {
-		return "it was declined, and the record cannot be stamped: " + err.Error()
+		return "it was declined, and the record cannot be stamped: " + g.suspected(ctx, rec, err).Error()
 	}
 	return ""
 }

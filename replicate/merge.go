@@ -145,6 +145,13 @@ func (g *Engine) reconcile(ctx context.Context, id request.ID, views []request.V
 		return g.reown(ctx, rec, c, w)
 	case follows:
 		return g.refollow(ctx, rec, c, w)
+	case deleted:
+		e := rec.Entry
+		if rec.Rev == 0 {
+			e = entryOf(w.best.Snapshot)
+			e.Created = g.now()
+		}
+		return g.entomb(ctx, rec, e, request.Version{Epoch: request.Epoch{Num: w.top.Num + 1, Site: g.Self}}, w)
 	}
 	return nil
 }
@@ -164,6 +171,7 @@ const (
 	stands    finding = iota // what the ledger says, if anything, is right
 	mineAgain                // this site owns it, in a new epoch
 	follows                  // another one does
+	deleted                  // this site owned it, and had deleted it
 )
 
 func (w *weighed) collection(e *request.Entry) string {
@@ -191,7 +199,7 @@ func weigh(self request.Site, e *request.Entry, known bool, views []request.View
 		v := &views[i]
 		raise(v.Fence)
 		raise(v.Snapshot.Version.Epoch)
-		claims := v.Role == request.Owner || v.Role == request.Granting || v.Role == request.Tombstone && v.Snapshot.Version.Epoch.Site == v.Site
+		claims := v.Role == request.Owner || v.Role == request.Granting || v.Role == request.Tombstone // whoever heard of a deletion
 		if claims && (owner == nil || v.Snapshot.Version.After(owner.Snapshot.Version)) {
 			owner = v
 		}
@@ -206,7 +214,7 @@ func weigh(self request.Site, e *request.Entry, known bool, views []request.View
 	if owner != nil {
 		w.best = owner
 	}
-	mine := known && (e.Role == request.Owner || e.Role == request.Granting)
+	mine := known && (e.Role == request.Owner || e.Role == request.Granting || e.Role == request.Copy && e.Owner == self)
 	switch {
 	case known && e.Role == request.Elect:
 		return w
@@ -215,9 +223,11 @@ func weigh(self request.Site, e *request.Entry, known bool, views []request.View
 		if known && !owner.Snapshot.Version.After(e.Version) {
 			return w
 		}
-		w.verdict = follows
+		if w.verdict = follows; owner.Role == request.Tombstone && owner.Snapshot.Version.Epoch.Site == self {
+			w.verdict = deleted
+		}
 	case known && e.Role == request.Granting:
-	case mine && (behind || e.Origin == ""): // one of no known origin is only known by its mark
+	case mine && (behind || e.Role == request.Copy):
 		w.verdict = mineAgain
 	case mine:
 	case named && (!known || newest.Snapshot.Version.After(e.Version) || e.Owner == self || e.Owner == ""):
@@ -241,8 +251,8 @@ func alone(self request.Site, views []request.View) bool {
 	return true
 }
 
-// here finds this site's own record of a request: by what the ledger or the others know of its id, or by the mark that it carries.
-func (g *Engine) here(ctx context.Context, e *request.Entry, c *profile.Collection, w *weighed) (string, error) {
+// localOf finds this site's own record of a request: by what the ledger or the others know of its id, or by the mark that it carries.
+func (g *Engine) localOf(ctx context.Context, e *request.Entry, c *profile.Collection, w *weighed) (string, error) {
 	if e.Local != "" {
 		return e.Local, nil
 	}
@@ -277,19 +287,22 @@ func (g *Engine) here(ctx context.Context, e *request.Entry, c *profile.Collecti
 // that is over can then no longer be mistaken for what is now.
 func (g *Engine) reown(ctx context.Context, rec store.Record, c *profile.Collection, w *weighed) error {
 	e := rec.Entry
-	local, err := g.here(ctx, &e, c, w)
+	local, err := g.localOf(ctx, &e, c, w)
 	if err != nil {
 		return err
-	}
-	if local == "" {
-		g.orphan(w.id(&e), "this site owned it, and no record of it is found")
-		return nil
 	}
 	if rec.Rev == 0 {
 		e = entryOf(w.best.Snapshot)
 		e.Created, e.Local, e.Terms = g.now(), "", request.Terms{}
 	}
 	version := request.Version{Epoch: request.Epoch{Num: w.top.Num + 1, Site: g.Self}}
+	if local == "" {
+		if _, searched := c.FindCall(e.ID); searched {
+			return g.rebury(ctx, rec, c, e, version, w)
+		}
+		g.orphan(e.ID, "this site owned it, and which record it is nobody knows: the API cannot be searched for it")
+		return nil
+	}
 	record, etag, err := g.read(ctx, c, local)
 	if request.KindOf(err) == request.NotFound && err != nil {
 		return g.rebury(ctx, rec, c, e, version, w)
@@ -302,6 +315,11 @@ func (g *Engine) reown(ctx context.Context, rec store.Record, c *profile.Collect
 		return err
 	}
 	if err := g.restamp(ctx, c, local, profile.Marks{Request: e.ID, Version: version, Owner: g.Self, State: string(request.Owner)}); err != nil {
+		if request.KindOf(err) == request.Doubtful { // it may still land, and is waited for like all that may
+			g.rejoin.mu.Lock()
+			g.rejoin.since = g.now()
+			g.rejoin.mu.Unlock()
+		}
 		return err
 	}
 	owe := g.owedBy(rec, w)
@@ -355,6 +373,11 @@ func (g *Engine) rebury(ctx context.Context, rec store.Record, c *profile.Collec
 		g.orphan(e.ID, "its record is gone, like so many others that nothing is deleted elsewhere; look into the request API")
 		return nil
 	}
+	return g.entomb(ctx, rec, e, version, w)
+}
+
+// entomb makes a request deleted by this site, its owner, and has all who still hold it told.
+func (g *Engine) entomb(ctx context.Context, rec store.Record, e request.Entry, version request.Version, w *weighed) error {
 	owe, now := g.owedBy(rec, w), g.now()
 	tx := store.Tx{Owe: owe, Now: now}
 	if e.Local != "" {
@@ -413,7 +436,9 @@ func (g *Engine) restamp(ctx context.Context, c *profile.Collection, local strin
 	if err != nil {
 		return err
 	}
-	if c.Judge(profile.Update, ans) != profile.Accepted {
+	if v := c.Judge(profile.Update, ans); v == profile.Doubtful {
+		return &request.Error{Op: "replicate.rebuild", Kind: request.Doubtful, Request: m.Request, Detail: "writing the stamp: " + said(g.Self, ans)}
+	} else if v != profile.Accepted {
 		return &request.Error{Op: "replicate.rebuild", Kind: request.Unavailable, Request: m.Request, Detail: "writing the stamp: " + said(g.Self, ans)}
 	}
 	return nil
@@ -465,12 +490,12 @@ func linksOf(self request.Site, e *request.Entry) []store.Link {
 func (g *Engine) refollow(ctx context.Context, rec store.Record, c *profile.Collection, w *weighed) error {
 	v := w.best
 	s := v.Snapshot
-	local, err := g.here(ctx, &rec.Entry, c, w)
+	local, err := g.localOf(ctx, &rec.Entry, c, w)
 	if err != nil {
 		return err
 	}
 	claimed := v.Role == request.Owner || v.Role == request.Granting || v.Role == request.Tombstone
-	if local == "" && !(s.Deleted && rec.Rev > 0) {
+	if local == "" && !s.Deleted {
 		return nil // nothing of it is here; who owes it brings it
 	}
 	e := rec.Entry

@@ -319,10 +319,8 @@ func (g *Engine) recognise(ctx context.Context, c *profile.Collection, l profile
 		if e.Fence.Compare(m.Version.Epoch) < 0 {
 			e.Fence = m.Version.Epoch
 		}
-		if e.Role = request.Copy; e.Owner == g.Self {
-			e.Role = request.Owner
-		}
-		e.Grant, e.Plan = nil, nil
+		// Also where it names this site: that is only a claim until the others have been heard.
+		e.Role, e.Grant, e.Plan = request.Copy, nil, nil
 	}
 	_, err = g.commit(ctx, rec, store.Tx{Entry: e, Link: []store.Link{{Site: g.Self, Local: l.Local}}, Now: now})
 	return err

@@ -246,7 +246,8 @@ func (g *Engine) lookForTaken(ctx context.Context, rec store.Record, c *profile.
 			return rec, nil
 		}
 		return g.step(ctx, rec, Failed{Now: g.now()})
-	case stamped, quiet && len(profile.Diff(c.Expect(e.Intent.Fields), got)) == 0:
+	// Where there is a place for the stamp, a record without it is not taken over yet: should the ledger be lost, the record must tell.
+	case stamped, quiet && !c.Stamps() && len(profile.Diff(c.Expect(e.Intent.Fields), got)) == 0:
 		return g.step(ctx, rec, Landed{Local: e.Local, Fields: e.Intent.Fields, ETag: etag, Status: c.Success(profile.Update), Now: g.now()})
 	case quiet:
 		return g.step(ctx, rec, Failed{Now: g.now()})
@@ -274,6 +275,18 @@ func (g *Engine) lookForDeleted(ctx context.Context, rec store.Record, c *profil
 	return rec, nil
 }
 
+// suspected is what an error of a call comes to that was made without an intent: when nobody knows whether it reached the API, it may
+// land as late as any other.
+func (g *Engine) suspected(ctx context.Context, rec store.Record, err error) error {
+	if k := request.KindOf(err); k == request.NotSent || k == request.Unavailable || k == request.ClientGone {
+		return err
+	}
+	if _, failed := g.step(ctx, rec, Suspected{Until: g.now().Add(g.quiet())}); failed != nil {
+		return failed
+	}
+	return err
+}
+
 // repair ends the suspicion of a copy after its quiet time: the record is read and, if an overtaken call landed late, written again.
 func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collection) error {
 	e := rec.Entry
@@ -286,7 +299,10 @@ func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collec
 		if err != nil {
 			return err
 		}
-		if len(profile.Diff(c.Expect(e.Fields), got)) > 0 {
+		// Fields that are right prove nothing where the late call wrote the same, with the stamp of its own version.
+		stamp, _ := c.Stamp(record)
+		stale := c.Stamps() && !stamp.Version.IsZero() && stamp.Version != e.Version
+		if stale || len(profile.Diff(c.Expect(e.Fields), got)) > 0 {
 			m := profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}
 			o := updating(c, e.Local, e.Fields, m)
 			call, err := g.made(ctx, c, o)
@@ -294,7 +310,7 @@ func (g *Engine) repair(ctx context.Context, rec store.Record, c *profile.Collec
 				return err
 			}
 			if _, err = g.send(ctx, c, call, o); err != nil {
-				return err
+				return g.suspected(ctx, rec, err)
 			}
 		}
 	}

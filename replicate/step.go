@@ -47,6 +47,9 @@ type Doubted struct {
 // Overtaken: an apply whose end is unknown is given up for a newer one. Its upstream call may still land until Until.
 type Overtaken struct{ Until time.Time }
 
+// Suspected: a call that was made without an intent may still land until Until.
+type Suspected struct{ Until time.Time }
+
 // Named: a person says under which local id the copy's record is. What it holds is made right by the next delivery.
 type Named struct {
 	Local string
@@ -79,6 +82,7 @@ func (Landed) event()    {}
 func (Failed) event()    {}
 func (Doubted) event()   {}
 func (Overtaken) event() {}
+func (Suspected) event() {}
 func (Quieted) event()   {}
 func (Taken) event()     {}
 func (Named) event()     {}
@@ -102,6 +106,9 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 		return doubt(e, ev)
 	case Overtaken:
 		return overtake(e, ev)
+	case Suspected:
+		e.Suspect = append(e.Suspect[:len(e.Suspect):len(e.Suspect)], request.Suspect{Until: ev.Until})
+		return store.Tx{Entry: e}, nil
 	case Named:
 		return name(e, ev)
 	case Joined:
