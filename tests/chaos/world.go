@@ -113,7 +113,7 @@ type view struct {
 	Queued   []any           `json:"queued"`
 	Conflict []any           `json:"conflicts"`
 	Holders  []struct {
-		Site, State, Cause string
+		Site, State, Cause, Due string
 	} `json:"holders"`
 }
 
@@ -138,7 +138,7 @@ func (v view) open() string {
 	}
 	for _, h := range v.Holders {
 		if h.State != "delivered" {
-			out = append(out, fmt.Sprintf("the delivery to %s is %s (%s)", h.Site, h.State, h.Cause))
+			out = append(out, fmt.Sprintf("the delivery to %s is %s, due %s (%s)", h.Site, h.State, h.Due, h.Cause))
 		}
 	}
 	return strings.Join(out, "; ")
