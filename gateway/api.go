@@ -34,6 +34,7 @@ func (a *admin) api(r *mux.Router) {
 	handle("POST", "/requests/{ref}/transfer", a.transfer)
 	handle("POST", "/requests/{ref}/return", a.giveBack)
 	handle("POST", "/requests/{ref}/reclaim", a.reclaim)
+	handle("GET", "/doubts", a.doubts)
 	handle("GET", "/transfers", a.transfers)
 	handle("GET", "/conflicts", a.conflicts)
 	handle("POST", "/conflicts/{request}/{id}/dismiss", a.dismiss)

@@ -20,6 +20,8 @@ type Operator interface {
 	Retry(ctx context.Context, f store.Filter, since time.Time) (int, error)
 	// Cancel ends one delivery without it having happened.
 	Cancel(ctx context.Context, id request.ID, site request.Site) error
+	// Doubts lists requests with a write in doubt, those after the id given.
+	Doubts(ctx context.Context, after request.ID, limit int) ([]store.Record, error)
 	// Settle ends a doubt the way a person has found out.
 	Settle(ctx context.Context, id request.ID, how Settlement) error
 	Mover
@@ -65,6 +67,8 @@ type Settlement struct {
 	// Retry says that it did not happen and is to be done again, Abandon that it did not happen and is not wanted any more.
 	Retry   bool `json:"retry,omitempty"`
 	Abandon bool `json:"abandon,omitempty"`
+	// Force does it again although the call may still take effect, or there are records that it may have made.
+	Force bool `json:"force,omitempty"`
 }
 
 // Watcher tells how the site is.

@@ -51,7 +51,8 @@ func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s reques
 	default:
 		if err != nil {
 			if rec.Entry.Doubt != nil {
-				return taken{rec: rec, ack: parked(s, rec.Entry.Doubt.Reason)}
+				// Not parked: what the person at this site says ends it, and the owner's delivery goes on by itself then.
+				return taken{rec: rec, ack: retry(s, "a person at "+string(g.Self)+" must say (meridian doubts there): "+rec.Entry.Doubt.Reason)}
 			}
 			return taken{rec: rec, ack: retry(s, err.Error())}
 		}

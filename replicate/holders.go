@@ -128,7 +128,7 @@ func (v *verifier) tell(ctx context.Context, x *comparing, found []compared) {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			d.Repaired, d.Note = v.mended(ctx, f, x.site, d.Note)
+			d.Repaired, d.Note = v.mended(ctx, f, newComparing(x.collection, x.site, x.key), d.Note)
 			v.differ(d)
 		})
 	}
@@ -136,7 +136,8 @@ func (v *verifier) tell(ctx context.Context, x *comparing, found []compared) {
 }
 
 // mended has a pair made right and waits for it to be.
-func (v *verifier) mended(ctx context.Context, x compared, site request.Site, note string) (bool, string) {
+func (v *verifier) mended(ctx context.Context, x compared, with *comparing, note string) (bool, string) {
+	site := with.site
 	if why := v.g.mendPair(ctx, x, site); why != "" {
 		return false, note + "; not repaired: " + why
 	}
@@ -146,7 +147,7 @@ func (v *verifier) mended(ctx context.Context, x compared, site request.Site, no
 		rec, err := v.g.Ledger.Read(wctx, x.id)
 		if err == nil {
 			if p, ok := pairOf(rec, rec.Entry.Collection, site); ok && p.exact {
-				return true, note
+				return v.reallyMended(wctx, x.id, with, note)
 			} else if ok && p.row.State == request.Parked {
 				return false, note + "; its delivery is parked: " + p.row.Cause
 			}
@@ -154,6 +155,19 @@ func (v *verifier) mended(ctx context.Context, x compared, site request.Site, no
 		v.g.nap(wctx, 100*time.Millisecond)
 	}
 	return false, note + "; it is owed again, and not confirmed yet"
+}
+
+// reallyMended asks the holder. One at which a person gave the copy of a version up confirms that version without having it.
+func (v *verifier) reallyMended(ctx context.Context, id request.ID, with *comparing, note string) (bool, string) {
+	theirs, err := v.g.askOne(ctx, with, []request.ID{id})
+	if err != nil {
+		return false, note + "; it is confirmed, and cannot be looked at: " + err.Error()
+	}
+	now, mine, err := v.g.lookAt(ctx, with, id, theirs)
+	if err == nil && mine && now.verdict != pairEqual && now.verdict != pairMoving && now.verdict != pairHeld {
+		return false, note + "; the site gave up the copy of this version, and gets one with the next"
+	}
+	return true, note
 }
 
 // audited has a holder compare its records with its ledger.

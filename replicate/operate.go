@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -136,52 +135,4 @@ func (g *Engine) Cancel(ctx context.Context, id request.ID, site request.Site) e
 		}
 	}
 	return &request.Error{Op: "replicate.Cancel", Kind: request.NotFound, Request: id, Detail: "nothing is owed to " + string(site)}
-}
-
-// Adopt settles a request in doubt: the record is there, under the local id given.
-func (g *Engine) Adopt(ctx context.Context, id request.ID, local string) error {
-	return g.settleDoubt(ctx, id, func(rec store.Record) error {
-		c, err := g.collection(rec.Entry.Collection)
-		if err != nil {
-			return err
-		}
-		record, etag, err := g.read(ctx, c, local)
-		if err != nil {
-			return err
-		}
-		fields, err := c.FromRecord(record)
-		if err != nil {
-			return err
-		}
-		if rec.Entry.Intent.Kind == request.Apply {
-			_, err = g.step(ctx, rec, Named{Local: local, Now: g.now()})
-			return err
-		}
-		_, err = g.step(ctx, rec, Landed{Local: local, Fields: fields, ETag: etag, Status: c.Success(profile.Create), Now: g.now()})
-		return err
-	})
-}
-
-// Abandon clears a write in doubt as not done. A copy is then created again by its next delivery.
-func (g *Engine) Abandon(ctx context.Context, id request.ID) error {
-	return g.settleDoubt(ctx, id, func(rec store.Record) error {
-		_, err := g.step(ctx, rec, Failed{Now: g.now()})
-		return err
-	})
-}
-
-func (g *Engine) settleDoubt(ctx context.Context, id request.ID, how func(store.Record) error) error {
-	leave, err := g.lanes.enter(ctx, string(id))
-	if err != nil {
-		return err
-	}
-	defer leave()
-	rec, err := g.Ledger.Read(ctx, id)
-	if err != nil {
-		return storeError("replicate.settleDoubt", id, err)
-	}
-	if rec.Entry.Intent == nil || rec.Entry.Doubt == nil {
-		return &request.Error{Op: "replicate.settleDoubt", Kind: request.Conflict, Request: id, Detail: "the request is not in doubt"}
-	}
-	return how(rec)
 }

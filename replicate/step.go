@@ -37,11 +37,13 @@ type Failed struct {
 	Now      time.Time
 }
 
-// Doubted: no means of the API can tell whether the intent happened; a person must.
+// Doubted: no means of the API can tell whether the intent happened; a person must. Candidates are what was found when it was Looked for
+// records that may be the one in question; after Quiet none can come any more.
 type Doubted struct {
-	Reason     string
-	Candidates []string
-	Now        time.Time
+	Reason        string
+	Candidates    []string
+	Looked, Quiet time.Time
+	Now           time.Time
 }
 
 // Overtaken: an apply whose end is unknown is given up for a newer one. Its upstream call may still land until Until.
@@ -125,6 +127,8 @@ func Step(e request.Entry, ev Event) (store.Tx, error) {
 	case Quieted:
 		e.Suspect = nil
 		return store.Tx{Entry: e, Now: ev.Now}, nil
+	case Resent:
+		return resend(e, ev)
 	case Taken:
 		if e.Intent == nil {
 			return store.Tx{}, fmt.Errorf("%s: nothing to take over", e.ID)
@@ -386,7 +390,8 @@ func doubt(e request.Entry, ev Doubted) (store.Tx, error) {
 	if e.Intent == nil {
 		return store.Tx{}, fmt.Errorf("%s: nothing was under way", e.ID)
 	}
-	e.Doubt = &request.Doubt{Op: e.Intent.Op, Kind: e.Intent.Kind, Reason: ev.Reason, Since: ev.Now, Candidates: ev.Candidates}
+	e.Doubt = &request.Doubt{Op: e.Intent.Op, Kind: e.Intent.Kind, Reason: ev.Reason, Since: ev.Now, Candidates: ev.Candidates,
+		Looked: ev.Looked, Quiet: ev.Quiet}
 	return store.Tx{Entry: e, Now: ev.Now}, nil
 }
 

@@ -214,6 +214,7 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 		return false
 	}
 	if e.Doubt != nil {
+		g.lookAround(ctx, rec, c)
 		return true
 	}
 	if !g.mayResolve(e.Intent) {

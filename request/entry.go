@@ -158,8 +158,11 @@ type Doubt struct {
 	Kind   Kind      `json:"kind"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// Candidates are local ids that may be the record in question.
-	Candidates []string `json:"candidates,omitempty"`
+	// Candidates are local ids of records that may be the one in question, as of Looked: they are no request's and have the same fields.
+	Candidates []string  `json:"candidates,omitempty"`
+	Looked     time.Time `json:"looked,omitzero"`
+	// Quiet is when the write can no longer take effect.
+	Quiet time.Time `json:"quiet,omitzero"`
 }
 
 // Grant is ownership released and owed to a site (protocol: A4).

@@ -11,11 +11,13 @@ import (
 // operator is the engine as the admin API speaks to it.
 type operator struct{ *replicate.Engine }
 
-// Settle ends a doubt. To do a write again is to count it as not done: a copy is then made again by its next delivery, and a
-// client's write is the client's to repeat.
+// Settle ends a doubt.
 func (o operator) Settle(ctx context.Context, id request.ID, how gateway.Settlement) error {
-	if how.Adopt != "" {
+	switch {
+	case how.Adopt != "":
 		return o.Adopt(ctx, id, how.Adopt)
+	case how.Retry:
+		return o.Redo(ctx, id, how.Force)
 	}
 	return o.Abandon(ctx, id)
 }

@@ -128,7 +128,7 @@ func (c *command) showRequest(r gateway.RequestView) error {
 	}
 	if r.Doubt != nil {
 		t.row("in doubt", r.Doubt.Reason)
-		t.row("", fmt.Sprintf("settle it: meridian requests settle %s --adopt LOCALID | --retry | --abandon", r.Request))
+		t.row("", fmt.Sprintf("what can be done about it: meridian doubts show %s", r.Request))
 	}
 	if r.Fields != nil {
 		for _, f := range *r.Fields {
@@ -256,7 +256,8 @@ func (c *command) requestsSettle() *cobra.Command {
 		Long: "Settle a write in doubt: one of which nothing that the request API offers can tell whether it was made. Look into the\n" +
 			"request API first.\n\n" + refHelp})
 	cmd.Flags().StringVar(&how.Adopt, "adopt", "", "it was made: the record has this local id")
-	cmd.Flags().BoolVar(&how.Retry, "retry", false, "it was not made; a copy is made again, a client's write is the client's to repeat")
+	cmd.Flags().BoolVar(&how.Retry, "retry", false, "it was not made, and is to be made again, in the gateway's own name")
+	cmd.Flags().BoolVar(&how.Force, "force", false, "with --retry: although the call may still take effect, or records are there that it may have made")
 	cmd.Flags().BoolVar(&how.Abandon, "abandon", false, "it was not made and is not wanted any more")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		n := 0
