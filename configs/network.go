@@ -89,7 +89,7 @@ type Limits struct {
 
 // Defaults are what routes do where they do not say.
 type Defaults struct {
-	Unreachable, Writes, Update, OnDelete string
+	Unreachable, Writes, Update, OnDelete, StoreDown string
 }
 
 // Site is one site.
@@ -106,7 +106,11 @@ type Site struct {
 	// Store is file:PATH, or the URL of a Redis; it may hold a password.
 	Store string
 	// Journal is where a gateway with its store in Redis keeps its own copy, "" for a place beside the network file, "none" for nowhere.
-	Journal  string
+	Journal string
+	// StoreDown is what becomes of clients' writes while the store does not answer: "refuse" or "pass". Debts is the folder in which those
+	// that are passed on are remembered, "" for a place beside the store or the network file.
+	StoreDown, Debts string
+
 	Timezone *time.Location
 	// Hours are when the site is open, in its time zone, as the file has them: days to spans of time.
 	Hours    map[string]string

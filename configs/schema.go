@@ -113,7 +113,7 @@ func oneOf(t reflect.Type, key string) []string {
 		return nil
 	}
 	return map[string][]string{
-		"unreachable": {"accept", "refuse"}, "writes": {"forward", "refuse", "queue"}, "on_delete": {"cascade", "keep"},
+		"unreachable": {"accept", "refuse"}, "writes": {"forward", "refuse", "queue"}, "on_delete": {"cascade", "keep"}, "store_down": {"refuse", "pass"},
 		"priority": {"low", "normal", "high"}, "mode": {"ownership", "data", "independent", "move"}, "forward": {"now", "later"},
 		"duplicate": {"error", "overwrite", "create"}, "copies": {"all"}, "catch_up": {"once", "skip"},
 	}[key]

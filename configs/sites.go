@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -35,7 +36,9 @@ func (p *parser) sites(root *yaml.Node, s *fileSpec, n *Network, d profiled) {
 			p.fault(kv.key, `site "all": the name means all sites in routes`, "give it another name")
 		}
 		n.Order = append(n.Order, request.Site(name))
-		n.Sites[request.Site(name)] = p.site(kv.value, kv.key, spec, d)
+		one := p.site(kv.value, kv.key, spec, d)
+		one.StoreDown = cmp.Or(one.StoreDown, n.Defaults.StoreDown)
+		n.Sites[request.Site(name)] = one
 		if spec.Profile != "" && s.Profiles != nil {
 			if _, known := s.Profiles[spec.Profile]; !known {
 				p.fault(child(kv.value, "profile"), fmt.Sprintf("site %s: there is no profile %q", name, clip(spec.Profile)),
@@ -65,6 +68,8 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		Credentials: p.credentials(node, key, spec, d),
 		Store:       p.store(child(node, "store"), name, spec.Store),
 		Journal:     spec.Journal,
+		StoreDown:   p.oneOf(child(node, "store_down"), name+".store_down", spec.StoreDown, "", "refuse", "pass"),
+		Debts:       spec.Debts,
 		Timezone:    p.zone(child(node, "timezone"), name+".timezone", spec.Timezone),
 		Hours:       p.hours(child(node, "hours"), name+".hours", spec.Hours),
 		Holidays:    p.holidays(child(node, "holidays"), name+".holidays", spec.Holidays)}

@@ -39,6 +39,7 @@ type defaultsSpec struct {
 	Writes      string `yaml:"writes"`
 	Update      string `yaml:"update"`
 	OnDelete    string `yaml:"on_delete"`
+	StoreDown   string `yaml:"store_down"`
 	LagLimit    string `yaml:"lag_limit"`
 }
 
@@ -52,6 +53,8 @@ type siteSpec struct {
 	Admin       adminSpec         `yaml:"admin"`
 	Store       string            `yaml:"store"`
 	Journal     string            `yaml:"journal"`
+	StoreDown   string            `yaml:"store_down"`
+	Debts       string            `yaml:"debts"`
 	Timezone    string            `yaml:"timezone"`
 	Hours       map[string]string `yaml:"hours"`
 	Holidays    []string          `yaml:"holidays"`

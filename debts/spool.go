@@ -84,6 +84,16 @@ func Open(dir string, o Options) (*Spool, error) {
 	return nil, fmt.Errorf("debts: %s: %w", dir, ErrInUse)
 }
 
+// Left reports whether there are debts in a folder.
+func Left(dir string) bool {
+	for n := 1; n <= mostSpools; n++ {
+		if info, err := os.Stat(filepath.Join(dir, fmt.Sprintf("debts-%d", n))); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return len(asides(dir)) > 0
+}
+
 func open(dir string, n int, o Options) (*Spool, error) {
 	path := filepath.Join(dir, fmt.Sprintf("debts-%d", n))
 	l, err := lock(path + ".lock")
@@ -317,6 +327,13 @@ func (s *Spool) Trouble() string {
 		return "lines of the debts of a brown-out were damaged on the disk; the file was kept as " + list[0] +
 			": compare the records that were written then with their requests, and remove it"
 	}
+	return s.trouble
+}
+
+// Failing is why nothing can be remembered just now, "" when it can be.
+func (s *Spool) Failing() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.trouble
 }
 

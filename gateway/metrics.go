@@ -43,6 +43,9 @@ type Metrics struct {
 	behind     *prometheus.CounterVec
 	watching   *prometheus.GaugeVec
 	differing  *prometheus.CounterVec
+	passedOn   prometheus.Counter
+	debts      prometheus.Gauge
+	oldestDebt prometheus.Gauge
 
 	// Children are resolved once for each of the few sites and routes there are.
 	sites sync.Map // request.Site -> *siteMetrics
@@ -102,6 +105,9 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	m.behind = counter("behind_total", "What was done about changes that were made behind the gateway, by collection.", "collection", "what")
 	m.watching = gauge("watch_failing", "1 while looking for changes behind the gateway fails, or is stopped by an alarm, by collection.", "collection")
 	m.differing = counter("verify_differences_total", "Differences that verify found, by kind.", "kind")
+	m.passedOn = counter("debts_total", "Writes that were passed on to the request API while the store was away.").WithLabelValues()
+	m.debts = gauge("debts", "Writes passed on while the store was away that the ledger does not know of yet.").WithLabelValues()
+	m.oldestDebt = gauge("debt_oldest_age_seconds", "Age of the oldest of them, 0 without any.").WithLabelValues()
 	m.reloads.WithLabelValues("taken")
 	m.reloads.WithLabelValues("refused")
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -232,6 +238,21 @@ func (m *Metrics) Watched(collection string, well bool) {
 func (m *Metrics) Differed(kind string) {
 	if m != nil {
 		m.differing.WithLabelValues(kind).Inc()
+	}
+}
+
+// Debt counts a write that was passed on while the store was away.
+func (m *Metrics) Debt() {
+	if m != nil {
+		m.passedOn.Inc()
+	}
+}
+
+// Debts sets how many of them are not settled, and how old the oldest is.
+func (m *Metrics) Debts(n int, age time.Duration) {
+	if m != nil {
+		m.debts.Set(float64(n))
+		m.oldestDebt.Set(age.Seconds())
 	}
 }
 

@@ -17,6 +17,10 @@ func etag(v request.Version) string { return `"` + v.String() + `"` }
 func (c *intercepted) receipt(res request.Result) {
 	h := c.w.Header()
 	e := res.Entry
+	if res.Debt {
+		c.owing(res)
+		return
+	}
 	if e.ID == "" {
 		return
 	}

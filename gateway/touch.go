@@ -49,6 +49,9 @@ func (f *face) touching(r *http.Request, matcher Matcher) (c *profile.Collection
 // touch passes on a call that the profile does not describe and that may change a record, or something below it. When the API has
 // taken it the engine looks at the record, before the client is answered: a client reads its own write, everywhere.
 func (f *face) touch(w http.ResponseWriter, r *http.Request, c *profile.Collection, id string) {
+	if f.touchAway(w, r, c, id) {
+		return
+	}
 	by := enteredBy(r)
 	proxy := *f.proxy
 	passed := proxy.ModifyResponse

@@ -264,6 +264,9 @@ func (c *intercepted) safeLocation(loc string, call http.Header) string {
 // later reports whether a write was taken to be done later, and what state the engine says it is in. An API's own 202 has no
 // such state: the version of the write tells that it is done.
 func later(res request.Result) (state string, ok bool) {
+	if res.Debt {
+		return "", false
+	}
 	if res.Answer == nil {
 		return string(request.Kept), true
 	}

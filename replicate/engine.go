@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/meridian-gateway/meridian/debts"
 	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
@@ -132,9 +133,13 @@ type Options struct {
 	// files.
 	Streams Streams
 	Files   *spool.Spool
-	Clock   Clock
-	Meter   Meter
-	Log     *zap.Logger
+	// Debts remembers clients' writes that were passed on while the store was away; nil: there are none. Passes says that they are, else
+	// they are refused.
+	Debts  *debts.Spool
+	Passes bool
+	Clock  Clock
+	Meter  Meter
+	Log    *zap.Logger
 	// Replica names this process among the gateways of the site, the same after a restart; Boot is new with each start.
 	Replica, Boot string
 	// Shared says that other gateways of the site may work on the same store at the same time; Join and Leave go with it.
@@ -170,6 +175,8 @@ type Engine struct {
 	started time.Time
 	counts  atomic.Pointer[Counts]
 	tasks   tasks
+	away    away
+	owing   owing
 	gate    *gate
 	rejoin  rejoin
 	workers map[request.Site]*worker
@@ -200,6 +207,9 @@ func New(o Options) *Engine {
 	d := &gate{Ledger: o.Ledger, Queue: o.Queue, Notes: o.Notes}
 	o.Ledger, o.Queue, o.Notes = d, d, d
 	g := &Engine{Options: o, gate: d, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
+	if o.Debts != nil {
+		g.Ledger = debtor{g.Ledger, g}
+	}
 	g.SetRoutes(o.Routes)
 	for _, s := range o.Sites {
 		if s != o.Self {
@@ -301,8 +311,8 @@ func storeError(op string, id request.ID, err error) error {
 		kind = request.Busy
 	case errors.Is(err, store.ErrNotFound):
 		kind = request.NotFound
-	case request.KindOf(err) == request.Rejoining:
-		kind = request.Rejoining
+	case request.KindOf(err) == request.Rejoining, request.KindOf(err) == request.Busy:
+		kind = request.KindOf(err)
 	}
 	return &request.Error{Op: op, Kind: kind, Request: id, Err: err, Retry: time.Second}
 }

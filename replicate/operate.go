@@ -22,6 +22,9 @@ func (g *Engine) Find(ctx context.Context, collection, id string) (request.Entry
 // Operation tells how a write ended that a client follows. What was in doubt is looked up in the ledger that knows: this
 // site's, or the owner's.
 func (g *Engine) Operation(ctx context.Context, id string) (request.Operation, error) {
+	if op, ok := g.debtOperation(id); ok {
+		return op, nil
+	}
 	op, err := g.Notes.Operation(ctx, id)
 	if err != nil {
 		return op, storeError("replicate.Operation", "", err)

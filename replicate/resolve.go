@@ -16,9 +16,9 @@ import (
 func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, error) {
 	until := g.now().Add(g.Hold)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		rec, err := g.Ledger.Read(ctx, id)
+		rec, err := soon(g, func() (store.Record, error) { return g.Ledger.Read(ctx, id) })
 		if err != nil {
-			return rec, storeError("replicate.Read", id, err)
+			return rec, g.before(storeError("replicate.Read", id, err))
 		}
 		if rec.Entry.Intent == nil {
 			return rec, nil

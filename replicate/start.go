@@ -24,6 +24,9 @@ func (g *Engine) Start(ctx context.Context) {
 	running.Go(func() { g.sweep(ctx) })
 	running.Go(func() { g.mover(ctx) })
 	running.Go(func() { g.runTasks(ctx) })
+	if g.Debts != nil {
+		running.Go(func() { g.settleLoop(ctx) })
+	}
 	for _, w := range g.workers {
 		running.Go(func() { w.run(ctx) })
 	}

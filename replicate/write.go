@@ -24,14 +24,27 @@ func (g *Engine) Write(ctx context.Context, w request.Write) (request.Result, er
 	if w.Entry == "" {
 		w.Entry = g.Self
 	}
+	if err := g.settledFirst(ctx, w); err != nil {
+		return request.Result{}, err
+	}
 	if w.Key != "" {
 		return g.keyed(ctx, w)
 	}
-	return g.run(ctx, w)
+	if w.Kind == request.Create && w.Child == nil { // if its intent is written and not answered, it is found under this name
+		w.Request = request.NewID(g.now())
+	}
+	res, err := g.run(ctx, w)
+	if isUntouched(err) {
+		return g.pass(ctx, w, err)
+	}
+	return res, err
 }
 
 func (g *Engine) run(ctx context.Context, w request.Write) (request.Result, error) {
 	c, err := g.collection(w.Collection)
+	if err == nil {
+		err = g.absent()
+	}
 	if err != nil {
 		return request.Result{}, err
 	}
@@ -63,11 +76,15 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 			Detail: "a call with the same Idempotency-Key is still being worked on; repeat it later"}
 	}
 	defer leave()
-	now := g.now()
-	k, fresh, err := g.Notes.Reserve(ctx, request.Key{Hash: w.Key, Digest: w.Digest, Op: w.Op, Request: request.NewID(now),
-		Expires: now.Add(keyLife)})
+	if res, ok, err := g.replayDebt(w); ok {
+		return res, err
+	}
+	k, fresh, err := g.reserve(ctx, w)
+	if isUntouched(err) {
+		return g.passKeyed(ctx, w, err)
+	}
 	if err != nil {
-		return request.Result{}, storeError("replicate.Reserve", "", err)
+		return request.Result{}, err
 	}
 	if k.Digest != w.Digest {
 		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.KeyReused,
@@ -84,6 +101,12 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 		w.Request = k.Request
 	}
 	res, err := g.run(ctx, w)
+	if isUntouched(err) {
+		if !fresh { // what an earlier attempt sent must not be sent again
+			return res, touchedBefore(err)
+		}
+		return g.pass(ctx, w, err)
+	}
 	dctx, cancel := detached(ctx, storeTimeout)
 	defer cancel()
 	switch {
@@ -95,6 +118,29 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 		_ = g.Notes.Release(dctx, k.Hash)
 	}
 	return res, err
+}
+
+// reserve takes an Idempotency-Key in the store, or finds what was kept under it.
+func (g *Engine) reserve(ctx context.Context, w request.Write) (k request.Key, fresh bool, err error) {
+	if err := g.absent(); err != nil {
+		return k, false, err
+	}
+	type reserved struct {
+		key   request.Key
+		fresh bool
+	}
+	now := g.now()
+	r, err := soon(g, func() (r reserved, err error) {
+		r.key, r.fresh, err = g.Notes.Reserve(ctx, request.Key{Hash: w.Key, Digest: w.Digest, Op: w.Op, Request: request.NewID(now), Expires: now.Add(keyLife)})
+		return r, err
+	})
+	if err != nil {
+		return k, false, g.before(storeError("replicate.Reserve", "", err))
+	}
+	if g.Passes {
+		g.Debts.Saw(w.Key)
+	}
+	return r.key, r.fresh, nil
 }
 
 // final reports whether an answer is the end of a write: a failure that is over when it is tried again is not.
@@ -230,9 +276,12 @@ func (g *Engine) writing(e request.Entry, c *profile.Collection, w request.Write
 func (g *Engine) begin(ctx context.Context, rec store.Record, in request.Intent) (store.Record, error) {
 	now := g.now()
 	in.Site, in.Replica, in.Sent, in.Lease = g.Self, g.me(), now, now.Add(g.Profile.Timeout+storeTimeout)
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	return g.step(ctx, rec, Begun{in})
+	rec, err := soon(g, func() (store.Record, error) {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		return g.step(ctx, rec, Begun{in})
+	})
+	return rec, g.before(err)
 }
 
 // me names this process in intents: the replica, and the boot that tells its former lives apart.

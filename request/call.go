@@ -81,6 +81,9 @@ type Result struct {
 	Routes  []string
 	// Op is the operation id of the write.
 	Op string
+	// Debt says that the write was passed on while the ledger was away: it is remembered, and has no version yet. Of Entry only the id
+	// may be known.
+	Debt bool
 	// Replayed says that Answer is the stored one of an earlier write with the same key.
 	Replayed bool
 }

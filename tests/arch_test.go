@@ -45,11 +45,12 @@ var allowed = map[string][]string{
 	"peer":                  {"request"},
 	"upstream":              {"request", "profile"},
 	"spool":                 {"request"},
+	"debts":                 {"request"},
 	"certs":                 {},
 	"probe":                 {"request", "profile"},
 	"probe/learn":           {"request", "profile"},
 	// L3
-	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool"},
+	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool", "debts"},
 	"gateway":   {"request", "profile", "routing", "store", "peer", "spool"},
 	"web":       {},
 	"configs":   {"request", "profile", "schedule", "routing", "upstream"},

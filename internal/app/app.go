@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/meridian-gateway/meridian/configs"
+	"github.com/meridian-gateway/meridian/debts"
 	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/replicate"
@@ -70,6 +71,7 @@ type App struct {
 	certs     certificates
 	peers     *peer.Client
 	engine    *replicate.Engine
+	debts     *debts.Spool
 	metrics   *gateway.Metrics
 	lags      lags
 	reach     reach
@@ -206,9 +208,12 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	if a.files, err = a.openFiles(n, site); err != nil {
 		return err
 	}
+	if err := a.openDebts(site); err != nil {
+		return err
+	}
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
 		Files: a.files, Streams: streams{a.upstream},
-		Notes: a.store, Lives: a.store, Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
+		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
 		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
 		Shared: strings.HasPrefix(site.Store, "redis"), Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)

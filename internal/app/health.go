@@ -105,6 +105,7 @@ func (a *App) routesTo(site request.Site) []string {
 // problems are what a person should know of this site itself.
 func (a *App) problems() []string {
 	out := slices.Concat(a.store.Warnings(), a.upstream.Problems(), a.certProblems())
+	out = append(out, a.owing()...)
 	if err := a.refused.Load(); err != nil {
 		out = append(out, "the network file on disk was not taken: "+(*err).Error())
 	}
@@ -126,6 +127,12 @@ const watchPatience = time.Minute
 func (a *App) Ready(ctx context.Context) error {
 	if a.stopping.Load() {
 		return errors.New("the gateway is stopping")
+	}
+	if a.passes(a.network.Load().Sites[a.site]) {
+		return a.canPass()
+	}
+	if since := a.engine.Away(); !since.IsZero() {
+		return errors.New("the store does not answer since " + since.UTC().Format(time.RFC3339))
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -1,0 +1,106 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/store"
+)
+
+// owing is this process's part in settling what was passed on while the store was away.
+type owing struct {
+	mu     sync.Mutex
+	signal chan struct{}
+}
+
+// wake has the debts looked at now.
+func (o *owing) wake() {
+	select {
+	case o.woken() <- struct{}{}:
+	default:
+	}
+}
+
+func (o *owing) woken() chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.signal == nil {
+		o.signal = make(chan struct{}, 1)
+	}
+	return o.signal
+}
+
+type settlingKey struct{}
+
+// settlingDebts marks a context as that of the settling of debts: it passes where others wait for its end.
+func settlingDebts(ctx context.Context) context.Context {
+	return context.WithValue(ctx, settlingKey{}, true)
+}
+
+// debtor stands before a ledger: a record with debts is nobody's business before they are settled. What is in the ledger is not what
+// the record is, so a delivery would overwrite what was written, and a route would not see what changed.
+type debtor struct {
+	Ledger
+	g *Engine
+}
+
+// Read reads a request, if its record here has no debts. Kind Busy while it has.
+func (d debtor) Read(ctx context.Context, id request.ID) (store.Record, error) {
+	rec, err := d.Ledger.Read(ctx, id)
+	if err != nil || rec.Entry.Local == "" || ctx.Value(settlingKey{}) != nil || !d.g.Debts.Holds(rec.Entry.Collection, rec.Entry.Local) {
+		return rec, err
+	}
+	d.g.owing.wake()
+	return store.Record{}, unsettledDebts(id)
+}
+
+func unsettledDebts(id request.ID) error {
+	return &request.Error{Op: "replicate.debts", Kind: request.Busy, Request: id, Retry: time.Second,
+		Detail: "what was written to the record while the store was away is being put into the ledger first; repeat in a moment"}
+}
+
+// Owing tells of what was passed on while the store was away and is not settled: how much, since when, and what a person should know.
+func (g *Engine) Owing() (n int, oldest time.Time, trouble string) {
+	if g.Debts == nil {
+		return 0, oldest, ""
+	}
+	n, oldest = g.Debts.Count()
+	return n, oldest, g.Debts.Trouble()
+}
+
+// debtOperation is how a write stands that the ledger does not know of yet.
+func (g *Engine) debtOperation(id string) (op request.Operation, ok bool) {
+	if g.Debts == nil {
+		return op, false
+	}
+	d, ok := g.Debts.ByOp(id)
+	if !ok {
+		return op, false
+	}
+	op = request.Operation{ID: id, Request: d.Request, Kind: d.Kind, Outcome: request.InDoubt, At: d.At,
+		Reason: "the write was passed on while the store was away, and was not answered"}
+	switch {
+	case d.End != nil && d.End.Refused:
+		op.Outcome, op.Status, op.Reason = request.Refused, d.End.Status, ""
+	case d.End != nil:
+		op.Outcome, op.Status, op.Reason = request.Done, d.End.Status, "the write was passed on while the store was away"
+	}
+	return op, true
+}
+
+// isUntouched reports whether an error says that nothing was sent yet.
+func isUntouched(err error) bool {
+	_, ok := errors.AsType[untouched](err)
+	return ok
+}
+
+// touchedBefore takes that word back: something of the write may have been sent by an earlier attempt.
+func touchedBefore(err error) error {
+	if u, ok := errors.AsType[untouched](err); ok {
+		return u.error
+	}
+	return err
+}
