@@ -393,12 +393,12 @@ func said(site request.Site, a request.Answer) string {
 	return strings.TrimSpace(fmt.Sprintf("%s answered %d %s: %s", site, a.Status, http.StatusText(a.Status), body))
 }
 
-// quietAt is when an upstream call of an intent can no longer take effect. After a restart that is counted from the start,
-// since the clock may have jumped.
+// quietAt is when an upstream call of an intent can no longer take effect. After a restart that is counted from the start, and after the
+// clock was set from then.
 func (g *Engine) quietAt(in *request.Intent) time.Time {
-	from := in.Sent
-	if in.Replica != g.me() && from.Before(g.started) {
-		from = g.started
+	from, even := in.Sent, g.evenSince()
+	if from.Before(even) || from.After(g.now()) && replicaOf(in.Replica) == g.Replica {
+		from = even
 	}
 	return from.Add(g.quiet())
 }

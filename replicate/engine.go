@@ -173,6 +173,7 @@ type Engine struct {
 	proofs  proofs
 	fellows fellows
 	started time.Time
+	even    even
 	counts  atomic.Pointer[Counts]
 	tasks   tasks
 	away    away

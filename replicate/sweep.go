@@ -18,7 +18,9 @@ const (
 
 // sweep is the background loop that resolves what was left open, and repairs copies under suspicion.
 func (g *Engine) sweep(ctx context.Context) {
+	var looked time.Time
 	for {
+		looked = g.undue(ctx, looked)
 		if err := g.sweepOnce(ctx); err != nil && ctx.Err() == nil {
 			g.Log.Warn("looking for open writes", zap.Error(err))
 		}
@@ -206,7 +208,7 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 	e := rec.Entry
 	c := g.Profile.Collections[e.Collection]
 	if e.Intent == nil {
-		if n := len(e.Suspect); n > 0 && c != nil && g.now().After(e.Suspect[n-1].Until) {
+		if n := len(e.Suspect); n > 0 && c != nil && g.quieted(e.Suspect[n-1].Until) {
 			if err := g.repair(ctx, rec, c); err != nil {
 				g.Log.Debug("repairing a copy under suspicion", append(logRequest(e), zap.Error(err))...)
 			}
