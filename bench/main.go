@@ -39,6 +39,7 @@ func start(args []string, out, progress io.Writer) error {
 	flags.StringVar(&o.only, "only", "", "parts to run, by comma: "+strings.Join(partNames(), ", "))
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
 	flags.IntVar(&o.backlog, "backlog", 0, "requests in the backlog of the part drain (default 100000, quick 5000)")
+	flags.IntVar(&o.requests, "requests", 0, "linked requests that the part verify compares (default 1000000, quick 50000)")
 	flags.DurationVar(&o.limit, "limit", 0, "end the run after this time with what there is (default 6m, quick 90s)")
 	flags.StringVar(&o.meridian, "meridian", "", "measure this program instead of building ./cmd/meridian")
 	flags.StringVar(&o.dir, "dir", "", "folder for stores and logs, removed at the end; a real disk, or syncs cost nothing (default .cache)")
@@ -82,6 +83,7 @@ func usage(flags *flag.FlagSet, out io.Writer) {
 // options are the command line's.
 type options struct {
 	rounds, backlog        int
+	requests               int
 	seconds                float64
 	quick, json, install   bool
 	only, meridian, dir    string
@@ -109,6 +111,9 @@ func (o *options) complete() error {
 	}
 	if o.backlog == 0 {
 		o.backlog = int(pick(5000, 100000))
+	}
+	if o.requests == 0 {
+		o.requests = int(pick(50_000, 1_000_000))
 	}
 	if o.limit == 0 {
 		o.limit = time.Duration(pick(90, 360)) * time.Second

@@ -29,6 +29,7 @@ func parts() []part {
 		{"writes", "accepted writes, two holders", 25, 34, false, measureWrites},
 		{"lag", "copy lag at 30 % of the highest rate", 8, 10, false, measureLag},
 		{"drain", "drain of a backlog", 40, 18, true, measureDrain},
+		{"verify", "comparing two sites", 60, 12, false, measureVerify},
 	}
 }
 
