@@ -13,13 +13,6 @@ import (
 // else, and an owner that it names may have given the request away. So the whole engine is shut off from it, and only the work of
 // rebuilding passes, by a mark in its context. Everybody else gets Kind Rejoining, which means that nothing happened.
 
-type rebuildingKey struct{}
-
-// rebuilding marks a context as that of the work of rebuilding.
-func rebuilding(ctx context.Context) context.Context {
-	return context.WithValue(ctx, rebuildingKey{}, true)
-}
-
 // gate stands before a store.
 type gate struct {
 	Ledger
@@ -29,7 +22,7 @@ type gate struct {
 }
 
 func (d *gate) pass(ctx context.Context) error {
-	if !d.shut.Load() || ctx.Value(rebuildingKey{}) != nil {
+	if !d.shut.Load() || store.IsRebuilding(ctx) {
 		return nil
 	}
 	return &request.Error{Op: "replicate", Kind: request.Rejoining, Retry: 2 * time.Second,

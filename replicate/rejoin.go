@@ -67,7 +67,7 @@ func (g *Engine) complete(ctx context.Context) error {
 		return g.introduce(ctx, l)
 	case store.Rebuilt:
 		g.gate.shut.Store(true)
-		return g.rebuild(rebuilding(ctx), l)
+		return g.rebuild(store.Rebuilding(ctx), l)
 	}
 	if g.gate.shut.Swap(false) {
 		g.Log.Info("the store is complete again")
@@ -170,7 +170,7 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 			if !g.gate.shut.Swap(true) {
 				g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("from", string(site)))
 			}
-			return g.rebuild(rebuilding(ctx), l)
+			return g.rebuild(store.Rebuilding(ctx), l)
 		}
 		g.rejoin.mu.Lock()
 		g.rejoin.known[site] = true

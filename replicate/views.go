@@ -29,7 +29,7 @@ func (f Face) Rejoin(ctx context.Context, from request.Site, a request.RejoinAsk
 			if !listed {
 				return request.Views{}, &request.Error{Op: "replicate.Rejoin", Kind: request.Rejoining, Detail: string(g.Self) + " is rebuilding its own store"}
 			}
-			ctx = rebuilding(ctx) // it tells what it found among its own records
+			ctx = store.Rebuilding(ctx) // it tells what it found among its own records
 		}
 	}
 	limit := peer.MaxViews

@@ -237,6 +237,17 @@ type Life struct {
 	State LifeState
 }
 
+type rebuildingKey struct{}
+
+// Rebuilding marks a context as that of the work that makes a [Rebuilt] store complete. To everybody else such a store answers Kind
+// Rejoining from its first moment on, so that nobody takes what it does not know for what there is not.
+func Rebuilding(ctx context.Context) context.Context {
+	return context.WithValue(ctx, rebuildingKey{}, true)
+}
+
+// IsRebuilding reports whether a context has that mark.
+func IsRebuilding(ctx context.Context) bool { return ctx.Value(rebuildingKey{}) != nil }
+
 // Lives tell of the store's life. While what was lost is being put back everything else answers Kind Rejoining.
 type Lives interface {
 	// Life is the present one.

@@ -226,7 +226,7 @@ func (s *Store) Records(ctx context.Context, ids []request.ID) ([]journal.Record
 	for i, id := range ids {
 		calls[i] = hgetall(s.keys.request(id))
 	}
-	if err := s.do(ctx, "store.Records", calls...); err != nil {
+	if err := s.do(store.Rebuilding(ctx), "store.Records", calls...); err != nil {
 		return nil, err
 	}
 	at := s.now().UnixMilli()

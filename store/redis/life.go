@@ -74,6 +74,19 @@ func (l *life) closed() error {
 	return lostError(l.why)
 }
 
+// closedFor is why somebody may not ask: a store of which something is missing is for those who rebuild it.
+func (l *life) closedFor(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.open:
+		return lostError(l.why)
+	case l.state == store.Rebuilt && !store.IsRebuilding(ctx):
+		return lostError("the store was lost, and is being rebuilt from the other sites and the request API")
+	}
+	return nil
+}
+
 func lostError(why string) error {
 	return &request.Error{Op: "store", Kind: request.Rejoining, Detail: why}
 }

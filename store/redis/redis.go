@@ -188,7 +188,7 @@ func (s *Store) do(ctx context.Context, op string, calls ...*pending) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	if err := s.life.closed(); err != nil {
+	if err := s.life.closedFor(ctx); err != nil {
 		return err
 	}
 	id, _ := s.life.now("")

@@ -79,7 +79,7 @@ func (s *Store) look1(ctx context.Context) {
 	} else {
 		calls = calls[1:]
 	}
-	_ = s.do(ctx, "store.Look", calls...) // what it finds is noted where all pipelines are judged
+	_ = s.do(store.Rebuilding(ctx), "store.Look", calls...) // what it finds is noted where all pipelines are judged
 }
 
 // rescue puts back what the store lost, together with the other gateways of the site, until the store is open again.

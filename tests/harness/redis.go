@@ -1,9 +1,12 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -12,6 +15,7 @@ import (
 type Redis struct {
 	*Process
 	address string
+	dir     string
 }
 
 // NewRedis starts one on a directory of its own.
@@ -23,7 +27,7 @@ func NewRedis(t testing.TB) *Redis {
 	}
 	dir := t.TempDir()
 	port := FreePort(t)
-	r := &Redis{address: Loopback(port)}
+	r := &Redis{address: Loopback(port), dir: dir}
 	r.Process = startProcess(t, program{name: "redis", path: bin, dir: dir, args: []string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1",
 		"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--save", "",
 		"--maxmemory", "512mb", "--maxmemory-policy", "noeviction"}})
@@ -60,3 +64,12 @@ func (r *Redis) Ready(t testing.TB) {
 
 // URL is how a network file names it.
 func (r *Redis) URL() string { return "redis://" + r.address + "/0" }
+
+// Forget deletes all that a killed one had on its disk, so that it starts empty.
+func (r *Redis) Forget() error {
+	names, err := os.ReadDir(r.dir)
+	for _, name := range names {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(r.dir, name.Name())))
+	}
+	return err
+}
