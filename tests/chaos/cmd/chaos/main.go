@@ -43,6 +43,28 @@ func run(args []string, out io.Writer) error {
 	return fmt.Errorf("chaos %s: want matrix, kills or soak", args[0])
 }
 
+// stage is where networks are made. What a failed run has to tell, above all the logs of its processes, goes to a file; end tidies up
+// and says which.
+func stage(out io.Writer) (_ *chaos.Stage, end func(failed bool), err error) {
+	f, err := os.CreateTemp("", "meridian-chaos-*.log")
+	if err != nil {
+		return nil, nil, err
+	}
+	s := chaos.NewStage(f)
+	return s, func(failed bool) {
+		if failed {
+			s.Fail()
+		}
+		s.Close()
+		_ = f.Close()
+		if s.Failed() {
+			_, _ = fmt.Fprintln(out, "the logs of the processes are in", f.Name())
+			return
+		}
+		_ = os.Remove(f.Name())
+	}, nil
+}
+
 // say prints a line with the time.
 func say(out io.Writer) func(string, ...any) {
 	return func(format string, args ...any) {
@@ -51,7 +73,7 @@ func say(out io.Writer) func(string, ...any) {
 }
 
 // matrix tries all faults, on three networks at once: one on embedded stores, one on Redis, and one with what some faults need.
-func matrix(args []string, out io.Writer) error {
+func matrix(args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("matrix", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 3, "how often each fault strikes")
 	hold := flags.Duration("hold", 800*time.Millisecond, "how long a fault lasts")
@@ -59,8 +81,11 @@ func matrix(args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	stage := chaos.NewStage(out)
-	defer stage.Close()
+	stage, end, err := stage(out)
+	if err != nil {
+		return err
+	}
+	defer func() { end(err != nil) }()
 	var rows []chaos.Row
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -78,21 +103,23 @@ func matrix(args []string, out io.Writer) error {
 	all.Wait()
 	_, _ = fmt.Fprintf(out, "\n%s", chaos.MatrixTable(rows))
 	if stage.Failed() || len(rows) == 0 || slices.ContainsFunc(rows, func(r chaos.Row) bool { return !r.Good() }) {
-		stage.Fail()
 		return errors.New("something is wrong")
 	}
 	return nil
 }
 
 // kills runs the loop of kills on networks of both stores at once.
-func kills(args []string, out io.Writer) error {
+func kills(args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("kills", flag.ContinueOnError)
 	count := flags.Int("kills", 1000, "how many gateways to kill, on both stores together")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	stage := chaos.NewStage(out)
-	defer stage.Close()
+	stage, end, err := stage(out)
+	if err != nil {
+		return err
+	}
+	defer func() { end(err != nil) }()
 	var total chaos.Tally
 	var mu sync.Mutex
 	var both sync.WaitGroup
@@ -113,7 +140,6 @@ func kills(args []string, out io.Writer) error {
 		_, _ = fmt.Fprintln(out, v)
 	}
 	if stage.Failed() || len(total.Violations) > 0 || total.Slow() {
-		stage.Fail()
 		return errors.New("something is wrong")
 	}
 	return nil

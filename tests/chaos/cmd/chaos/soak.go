@@ -39,8 +39,11 @@ func soak(args []string, out io.Writer) (err error) {
 			_, _ = fmt.Fprintln(f, s.CSV())
 		}
 	}
-	stage := chaos.NewStage(out)
-	defer stage.Close()
+	stage, end, err := stage(out)
+	if err != nil {
+		return err
+	}
+	defer func() { end(err != nil) }()
 	total := chaos.Soaked{Faults: make(map[string]int)}
 	var both sync.WaitGroup
 	for _, store := range []string{chaos.Embedded, chaos.OnRedis} {
@@ -61,7 +64,6 @@ func soak(args []string, out io.Writer) (err error) {
 	}
 	both.Wait()
 	if !told(out, total, *span) || stage.Failed() {
-		stage.Fail()
 		return errors.New("something is wrong")
 	}
 	return nil
