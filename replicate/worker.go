@@ -164,7 +164,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		}
 		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.OnDelete) == "keep"
 	}
-	settle := newSettler(g, w.site)
+	settle := newSettler(ctx, g, w.site)
 	down := 0
 	err := g.Peers.Deliver(ctx, w.site, shots, func(a peer.Ack) {
 		d, ok := open[a.Request]
@@ -204,6 +204,7 @@ func since(ops []request.Op, v request.Version) []request.Op {
 
 // settler writes settlements in batches: while one is being written the next collects.
 type settler struct {
+	ctx  context.Context //nolint:containedctx // that of the worker: once it ends nothing is tried again
 	g    *Engine
 	site request.Site
 	in   chan settled
@@ -215,8 +216,8 @@ type settled struct {
 	s store.Settlement
 }
 
-func newSettler(g *Engine, site request.Site) *settler {
-	s := &settler{g: g, site: site, in: make(chan settled, 64), done: make(chan struct{})}
+func newSettler(ctx context.Context, g *Engine, site request.Site) *settler {
+	s := &settler{ctx: ctx, g: g, site: site, in: make(chan settled, 64), done: make(chan struct{})}
 	go s.loop()
 	return s
 }
@@ -248,10 +249,7 @@ func (s *settler) write(batch []settled) {
 	for i := range batch {
 		list[i] = batch[i].s
 	}
-	// A settlement must survive the end of the process's own context: what was confirmed is confirmed.
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	if err := s.g.Queue.Settle(ctx, list); err != nil {
+	if err := s.settle(list); err != nil {
 		s.g.Log.Warn("settling deliveries; they will be sent again", zap.String("site", string(s.site)), zap.Error(err))
 		return
 	}
@@ -264,6 +262,27 @@ func (s *settler) write(batch []settled) {
 				zap.String("site", string(s.site)), zap.String("cause", x.s.Cause))...)
 		}
 		s.g.waiters.wake(x.d.Request)
+	}
+}
+
+// settleAgain is the pause between attempts to settle while the store fails.
+const settleAgain = 250 * time.Millisecond
+
+// settle tells the store how attempts ended, again and again while the store fails and the lease lasts: what is not settled is not due
+// before the end of its lease, so copies would be later than the store was away.
+func (s *settler) settle(list []store.Settlement) error {
+	for until := s.g.now().Add(lease); ; {
+		// A settlement must survive the end of the process's own context: what was confirmed is confirmed.
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		err := s.g.Queue.Settle(ctx, list)
+		cancel()
+		if err == nil || s.ctx.Err() != nil || s.g.now().After(until) {
+			return err
+		}
+		select {
+		case <-s.g.Clock.After(settleAgain):
+		case <-s.ctx.Done():
+		}
 	}
 }
 
