@@ -199,6 +199,7 @@ func (s *Spool) Strike(op string) {
 // add puts a new debt into memory; the caller holds mu, or is alone.
 func (s *Spool) add(d Debt) *Debt {
 	one := d
+	one.End, one.Proposed, one.size = nil, false, 0 // that is what further lines say
 	s.last++
 	s.live[d.Op], s.turn[d.Op] = &one, s.last
 	if d.Key != "" {
