@@ -110,7 +110,7 @@ func (m Matrix) row(w *World, f Fault) Row {
 		began := time.Now()
 		wrong := w.Judge(r.every(), before, m.Patience)
 		row.Settled = append(row.Settled, time.Since(began))
-		row.take(r, wrong)
+		row.take(r, wrong, m.Sample)
 		if !row.Good() {
 			return row
 		}
@@ -118,8 +118,9 @@ func (m Matrix) row(w *World, f Fault) Row {
 	return row
 }
 
-// take puts what came of a round into the cells. What is wrong with no single request is wrong with the row.
-func (row *Row) take(r *round, wrong []Violation) {
+// take puts what came of a round into the cells. What is wrong with no single request is wrong with the row. On a busy machine calls may time
+// out that no fault struck, so a sample allows a 503 everywhere.
+func (row *Row) take(r *round, wrong []Violation, busy bool) {
 	for _, v := range wrong {
 		if v.Rule == RuleBack && row.Fault.Late {
 			continue
@@ -137,6 +138,7 @@ func (row *Row) take(r *round, wrong []Violation) {
 		if col == colMove { // it is written at the owner and by way of others meanwhile
 			may = allowed(c.Code, row.Fault.Codes[colUpdate], row.Fault.Codes[colForward])
 		}
+		may[classNo] = may[classNo] || busy
 		for _, s := range subjects {
 			for _, w := range r.History.Writes(s) {
 				if w.Kind == Create && col != colCreate {
