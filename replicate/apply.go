@@ -25,6 +25,8 @@ type taken struct {
 	ack  peer.Ack
 	// again says that the record exists now and that the rest is to be brought to it in another round.
 	again bool
+	// err is why it could not be begun, or recorded.
+	err error
 }
 
 // matches reports whether the answer of the upstream can be given to a client who asked for kind.
@@ -43,6 +45,15 @@ func (g *Engine) take(ctx context.Context, c *profile.Collection, s request.Snap
 }
 
 func (g *Engine) takeInLane(ctx context.Context, c *profile.Collection, s request.Snapshot) taken {
+	for tries := g.crossings(); ; {
+		out := g.takeOnce(ctx, c, s)
+		if !tries.more(out.err) {
+			return out
+		}
+	}
+}
+
+func (g *Engine) takeOnce(ctx context.Context, c *profile.Collection, s request.Snapshot) taken {
 	rec, err := g.settled(ctx, s.ID)
 	switch request.KindOf(err) {
 	case request.NotFound:
@@ -117,7 +128,7 @@ func (g *Engine) record(ctx context.Context, rec store.Record, s request.Snapsho
 		}
 	}
 	if err != nil {
-		return taken{rec: rec, ack: retry(s, err.Error())}
+		return taken{rec: rec, ack: retry(s, err.Error()), err: err}
 	}
 	return taken{rec: rec, ack: delivered(rec.Entry)}
 }
@@ -216,7 +227,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	}
 	rec, err = g.begin(ctx, rec, in)
 	if err != nil {
-		return taken{rec: rec, ack: retry(s, err.Error())}
+		return taken{rec: rec, ack: retry(s, err.Error()), err: err}
 	}
 	if o.verb == profile.Create {
 		defer g.births.begin()()
@@ -339,6 +350,7 @@ func (g *Engine) applied(ctx context.Context, out taken, c *profile.Collection, 
 	}
 	after, err := g.step(ctx, rec, landed)
 	if err != nil {
+		g.tooLate(rec, landed.Local, err)
 		out.ack = retry(s, err.Error())
 		return out
 	}

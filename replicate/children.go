@@ -106,12 +106,19 @@ func (g *Engine) recognizeParent(ctx context.Context, f family, w request.Write)
 // changeChild runs a write of a child of a known request.
 func (g *Engine) changeChild(ctx context.Context, f family, w request.Write) (request.Result, error) {
 	rec, leave, err := g.resting(ctx, w.Request)
+	for tries := g.crossings(); err == nil && rec.Entry.Role == request.Owner; {
+		res, err := g.ownChild(ctx, rec, f, w)
+		leave()
+		if !tries.more(err) {
+			return res, err
+		}
+		rec, leave, err = g.resting(ctx, w.Request)
+		if err != nil {
+			return request.Result{}, err
+		}
+	}
 	if err != nil {
 		return request.Result{}, err
-	}
-	if rec.Entry.Role == request.Owner {
-		defer leave()
-		return g.ownChild(ctx, rec, f, w)
 	}
 	leave()
 	switch rec.Entry.Role {

@@ -88,6 +88,7 @@ func (g *Engine) accepted(ctx context.Context, rec store.Record, c *profile.Coll
 	after, err := g.step(dctx, rec, landed)
 	if err != nil {
 		// Done upstream and not recorded: the intent is durable, the sweep will find it.
+		g.tooLate(rec, landed.Local, err)
 		return g.doubtful(dctx, rec, "the write was made but could not be recorded yet")
 	}
 	if in.Kind != request.Delete {

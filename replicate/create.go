@@ -18,6 +18,15 @@ func (g *Engine) create(ctx context.Context, c *profile.Collection, w request.Wr
 	if w.Request == "" {
 		w.Request = request.NewID(g.now())
 	}
+	for tries := g.crossings(); ; {
+		res, err := g.createOnce(ctx, c, w)
+		if !tries.more(err) {
+			return res, err
+		}
+	}
+}
+
+func (g *Engine) createOnce(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
 	leave, err := g.lanes.enter(ctx, string(w.Request))
 	if err != nil {
 		return request.Result{}, err

@@ -172,6 +172,7 @@ type Engine struct {
 	idle    idle
 	proofs  proofs
 	fellows fellows
+	late    lates
 	started time.Time
 	even    even
 	counts  atomic.Pointer[Counts]

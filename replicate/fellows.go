@@ -55,6 +55,7 @@ type fellows struct {
 	beaten time.Time // when this one last counted
 	count  uint64
 	lapses uint64
+	keys   []request.Key // to be let go
 	wake   chan struct{} // holds at most one wish that the sweep look at once
 
 	leave context.CancelFunc
@@ -127,6 +128,9 @@ func (g *Engine) fellowLoop(ctx context.Context) {
 			for _, name := range lost {
 				g.bereave(ctx, name)
 			}
+			for _, k := range g.fellows.due() {
+				g.letGo(ctx, k, false)
+			}
 		}
 		g.nap(ctx, pause)
 	}
@@ -156,6 +160,26 @@ func (g *Engine) beat(ctx context.Context) error {
 
 func (g *Engine) say(ctx context.Context, what string) error {
 	return g.Notes.Keep(ctx, request.Key{Hash: beatKey + g.me(), Digest: what, Expires: g.now().Add(beatLife)})
+}
+
+// keysMost bounds how many keys wait to be let go; those beyond it are given up after their time.
+const keysMost = 10_000
+
+// later notes a key that could not be let go, and due returns them.
+func (f *fellows) later(k request.Key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k.By != "" && len(f.keys) < keysMost {
+		f.keys = append(f.keys, k)
+	}
+}
+
+func (f *fellows) due() []request.Key {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	keys := f.keys
+	f.keys = nil
+	return keys
 }
 
 // heard is what a gateway counted last; "" is nothing.

@@ -30,6 +30,16 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	if err != nil {
 		return peer.Reply{}, err
 	}
+	for tries := g.crossings(); ; {
+		reply, err := g.writeFor(ctx, c, from, w)
+		if !tries.more(err) {
+			return reply, err
+		}
+	}
+}
+
+// writeFor runs a peer's write once.
+func (g *Engine) writeFor(ctx context.Context, c *profile.Collection, from request.Site, w request.Write) (peer.Reply, error) {
 	if w.Kind != request.Create || w.Child != nil {
 		res, err := g.changeForPeer(ctx, c, w)
 		return g.reply(from, res), err

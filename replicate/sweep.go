@@ -55,6 +55,7 @@ func (g *Engine) sweepOnce(ctx context.Context) error {
 		if len(ids) < 256 {
 			n := seen.counts()
 			g.counts.Store(&n)
+			g.mendLate(ctx)
 			return nil
 		}
 		after = ids[len(ids)-1]

@@ -2,8 +2,6 @@ package replicate
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -68,108 +66,22 @@ func (g *Engine) run(ctx context.Context, w request.Write) (request.Result, erro
 	return g.change(ctx, c, w)
 }
 
-// keyed runs a write under its Idempotency-Key: once, whoever asks and however often. Concurrent ones wait for the first.
-func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, error) {
-	leave, err := g.lanes.enter(ctx, "key:"+w.Key)
-	if err != nil {
-		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.KeyBusy, Err: err, Retry: time.Second,
-			Detail: "a call with the same Idempotency-Key is still being worked on; repeat it later"}
-	}
-	defer leave()
-	if res, ok, err := g.replayDebt(w); ok {
-		return res, err
-	}
-	k, fresh, err := g.reserve(ctx, w)
-	if isUntouched(err) {
-		return g.passKeyed(ctx, w, err)
-	}
-	if err != nil {
-		return request.Result{}, err
-	}
-	if k.Digest != w.Digest {
-		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.KeyReused,
-			Detail: "this Idempotency-Key came with another call before; use a new key for a new call"}
-	}
-	if k.Answer != nil {
-		return g.replayKey(ctx, k)
-	}
-	w.Op, w.Again = k.Op, !fresh
-	switch {
-	case w.Child != nil && w.Kind == request.Create:
-		w.Child.ID = k.Request
-	case w.Kind == request.Create:
-		w.Request = k.Request
-	}
-	res, err := g.run(ctx, w)
-	if isUntouched(err) {
-		if !fresh { // what an earlier attempt sent must not be sent again
-			return res, touchedBefore(err)
-		}
-		return g.pass(ctx, w, err)
-	}
-	dctx, cancel := detached(ctx, storeTimeout)
-	defer cancel()
-	switch {
-	case err == nil && final(res.Answer):
-		k.Answer, k.Version, k.Request = res.Answer, res.Version, res.Entry.ID
-		// The write is done and its operation id is in the ledger: if this note is lost, a repeat still finds the outcome.
-		_ = g.Notes.Keep(dctx, k)
-	case fresh && (err == nil || request.KindOf(err) != request.Doubtful):
-		_ = g.Notes.Release(dctx, k.Hash)
-	}
-	return res, err
-}
-
-// reserve takes an Idempotency-Key in the store, or finds what was kept under it.
-func (g *Engine) reserve(ctx context.Context, w request.Write) (k request.Key, fresh bool, err error) {
-	if err := g.absent(); err != nil {
-		return k, false, err
-	}
-	type reserved struct {
-		key   request.Key
-		fresh bool
-	}
-	now := g.now()
-	r, err := soon(g, func() (r reserved, err error) {
-		r.key, r.fresh, err = g.Notes.Reserve(ctx, request.Key{Hash: w.Key, Digest: w.Digest, Op: w.Op, Request: request.NewID(now), Expires: now.Add(keyLife)})
-		return r, err
-	})
-	if err != nil {
-		return k, false, g.before(storeError("replicate.Reserve", "", err))
-	}
-	if g.Passes {
-		g.Debts.Saw(w.Key)
-	}
-	return r.key, r.fresh, nil
-}
-
-// final reports whether an answer is the end of a write: a failure that is over when it is tried again is not.
-func final(a *request.Answer) bool {
-	return a != nil && a.Status < 500 && a.Status != http.StatusTooManyRequests
-}
-
-// keyLife is how long an Idempotency-Key is remembered (spec, appendix C).
-const keyLife = 24 * time.Hour
-
-func (g *Engine) replayKey(ctx context.Context, k request.Key) (request.Result, error) {
-	res := request.Result{Answer: k.Answer, Version: k.Version, Op: k.Op, Replayed: true}
-	rec, err := g.Ledger.Read(ctx, k.Request)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return res, storeError("replicate.Read", k.Request, err)
-	}
-	res.Entry, res.Copies = rec.Entry, rec.Holders
-	return res, nil
-}
-
 // change runs a write of a known request.
 func (g *Engine) change(ctx context.Context, c *profile.Collection, w request.Write) (request.Result, error) {
 	rec, leave, err := g.resting(ctx, w.Request)
+	for tries := g.crossings(); err == nil && rec.Entry.Role == request.Owner; {
+		res, err := g.own(ctx, rec, c, w)
+		leave()
+		if !tries.more(err) {
+			return res, err
+		}
+		rec, leave, err = g.resting(ctx, w.Request)
+		if err != nil {
+			return request.Result{}, err
+		}
+	}
 	if err != nil {
 		return request.Result{}, err
-	}
-	if rec.Entry.Role == request.Owner {
-		defer leave()
-		return g.own(ctx, rec, c, w)
 	}
 	leave()
 	switch rec.Entry.Role {

@@ -100,6 +100,9 @@ type Key struct {
 	Answer *Answer `json:"answer,omitempty"`
 	// Receipt are the receipt headers of the answer.
 	Version Version `json:"version"`
+	// By is the gateway that is at the write, "" when none is; others wait for its answer, but not after Until.
+	By    string    `json:"by,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Operation is a write whose end a client can follow.

@@ -118,7 +118,7 @@ func TestOwnershipScheduleOnceAcrossReplicas(t *testing.T) {
 	}
 	check(enter())
 	runs := make(map[string]string)
-	for _, p := range []*harness.Process{oslo.Process(), second} {
+	for _, p := range []*harness.Process{oslo.Process(), second.Process()} {
 		for line := range strings.Lines(p.Log()) {
 			var said struct{ Msg, Route, Due string }
 			if json.Unmarshal([]byte(line), &said) != nil || said.Msg != "a schedule ran" {

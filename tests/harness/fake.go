@@ -35,7 +35,8 @@ type Fake struct {
 
 // Entry is one call as it arrived at a Fake, with what came of it.
 type Entry struct {
-	At                 time.Time
+	// At is when it arrived, Done when it was done.
+	At, Done           time.Time
 	Method, URI        string
 	Collection, ID     string
 	Header             http.Header

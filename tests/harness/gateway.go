@@ -18,7 +18,9 @@ type Gateway struct {
 	loose                           *Link
 	clientPort, peerPort, adminPort int
 	program                         string
+	overrides                       []string
 	process                         *Process
+	balance                         *Balancer // in front of the peer face, when there are replicas
 }
 
 func (g *Gateway) start() {
@@ -28,7 +30,7 @@ func (g *Gateway) start() {
 		path = Binary(g.t)
 	}
 	g.process = startProcess(g.t, program{name: "gateway of " + g.Name, path: path,
-		args: []string{"run", "--config", g.cluster.path, "--site", g.Name}, env: g.cluster.env(g.Name)})
+		args: append([]string{"run", "--config", g.cluster.path, "--site", g.Name}, g.overrides...), env: g.cluster.env(g.Name)})
 }
 
 // Ready waits until the gateway serves clients.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -169,21 +168,4 @@ func (c *Cluster) WantOwner(ref, site string, within time.Duration) View {
 		return err
 	})
 	return v
-}
-
-// Replica starts a second gateway of the same site on the same store, which must be Redis. Its addresses are its own; it is talked
-// to through Process alone.
-func (g *Gateway) Replica(t testing.TB) *Process {
-	t.Helper()
-	admin := Loopback(FreePort(t))
-	p := startProcess(t, program{name: "second gateway of " + g.Name, path: Binary(t), env: g.cluster.env(g.Name), args: []string{"run",
-		"--config", g.cluster.path, "--site", g.Name, "--listen", Loopback(FreePort(t)), "--peer-listen", Loopback(FreePort(t)), "--admin-listen", admin}})
-	Eventually(t, 30*time.Second, "the second gateway of "+g.Name+" is ready", func() error {
-		if err := p.Running(); err != nil {
-			return err
-		}
-		_, err := get("http://"+admin+"/readyz", nil)
-		return err
-	})
-	return p
 }

@@ -21,18 +21,30 @@ type Redis struct {
 // NewRedis starts one on a directory of its own.
 func NewRedis(t testing.TB) *Redis {
 	t.Helper()
+	return NewRedisWith(t)
+}
+
+// NewRedisWith starts one with more arguments.
+func NewRedisWith(t testing.TB, more ...string) *Redis {
+	t.Helper()
+	dir := t.TempDir()
+	port := FreePort(t)
+	r := &Redis{address: Loopback(port), dir: dir}
+	r.Process = startProcess(t, program{name: "redis", path: redisServer(t), dir: dir, args: append([]string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1",
+		"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--save", "",
+		"--maxmemory", "512mb", "--maxmemory-policy", "noeviction"}, more...)})
+	r.Ready(t)
+	return r
+}
+
+// redisServer is the program; the test is skipped where it is not installed.
+func redisServer(t testing.TB) string {
+	t.Helper()
 	bin, err := exec.LookPath("redis-server")
 	if err != nil {
 		missing(t, "redis-server")
 	}
-	dir := t.TempDir()
-	port := FreePort(t)
-	r := &Redis{address: Loopback(port), dir: dir}
-	r.Process = startProcess(t, program{name: "redis", path: bin, dir: dir, args: []string{"--port", fmt.Sprint(port), "--bind", "127.0.0.1",
-		"--dir", dir, "--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no", "--save", "",
-		"--maxmemory", "512mb", "--maxmemory-policy", "noeviction"}})
-	r.Ready(t)
-	return r
+	return bin
 }
 
 // Ready waits until it answers.
