@@ -64,6 +64,7 @@ func (p *parser) defaults(at *yaml.Node, s defaultsSpec) (Defaults, time.Duratio
 		Writes:      p.oneOf(child(at, "writes"), "defaults.writes", s.Writes, "forward", "forward", "refuse", "queue"),
 		Update:      p.update(child(at, "update"), "defaults.update", s.Update, "immediate"),
 		OnDelete:    p.oneOf(child(at, "on_delete"), "defaults.on_delete", s.OnDelete, "cascade", "cascade", "keep"),
+		Drift:       p.oneOf(child(at, "drift"), "defaults.drift", s.Drift, "overwrite", "overwrite", "report", "adopt"),
 		StoreDown:   p.oneOf(child(at, "store_down"), "defaults.store_down", s.StoreDown, "refuse", "refuse", "pass"),
 	}
 	return d, p.duration(child(at, "lag_limit"), "defaults.lag_limit", s.LagLimit, time.Minute)

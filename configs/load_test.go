@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(Limits{Body: 1 << 20, Header: 32 << 10, Depth: 64, HeaderTimeout: 5 * time.Second, BodyTimeout: 30 * time.Second}, n.Limits); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(Defaults{"accept", "forward", "immediate", "cascade", "refuse"}, n.Defaults); diff != "" {
+	if diff := cmp.Diff(Defaults{"accept", "forward", "immediate", "cascade", "overwrite", "refuse"}, n.Defaults); diff != "" {
 		t.Error(diff)
 	}
 	s := n.Sites["a"]

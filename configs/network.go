@@ -89,7 +89,7 @@ type Limits struct {
 
 // Defaults are what routes do where they do not say.
 type Defaults struct {
-	Unreachable, Writes, Update, OnDelete, StoreDown string
+	Unreachable, Writes, Update, OnDelete, Drift, StoreDown string
 }
 
 // Site is one site.

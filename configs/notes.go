@@ -45,6 +45,7 @@ func notesToE() map[string]string {
 		"delete":       "The request is deleted at the owner, and its copies as on_delete says; {copies: all} deletes these alone. Of a collection: the call that does it.",
 		"deleted":      "How a record looks that is shown although it is deleted.",
 		"depth":        "How deep JSON may be nested (default 64).",
+		"drift":        "A copy that was changed behind the gateway's back: overwrite (default: it is made what the owner has), report (told, and left) or adopt (written at the owner).",
 		"drop":         "Fields that are not copied.",
 		"duplicate":    "What to do with a match: error, overwrite or create.",
 		"earliest":     "What {since} is when everything is asked for.",

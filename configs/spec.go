@@ -39,6 +39,7 @@ type defaultsSpec struct {
 	Writes      string `yaml:"writes"`
 	Update      string `yaml:"update"`
 	OnDelete    string `yaml:"on_delete"`
+	Drift       string `yaml:"drift"`
 	StoreDown   string `yaml:"store_down"`
 	LagLimit    string `yaml:"lag_limit"`
 }

@@ -89,6 +89,7 @@ type Collection struct {
 	deleted  condition
 	readBack bool
 	watch    Watch
+	drift    string
 	content  *bytesOf // of a collection of files
 
 	named    map[string]*field // by canonical name

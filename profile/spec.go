@@ -95,6 +95,8 @@ type CollectionSpec struct {
 	Deleted *Condition `yaml:"deleted"`
 	// Null is how this API shows that a field has no value.
 	Null *Null `yaml:"null"`
+	// Drift is what is done about a copy that was changed behind the gateway's back: overwrite, report or adopt.
+	Drift string `yaml:"drift"`
 	// Watch looks for changes that were made behind the gateway's back; Content makes this a collection of files.
 	Watch   *WatchSpec   `yaml:"watch"`
 	Content *ContentSpec `yaml:"content"`

@@ -294,7 +294,7 @@ func (g *Engine) bringing(e request.Entry, c *profile.Collection, s request.Snap
 	case e.Local == "":
 		return creating(c, s.Fields, m)
 	}
-	return replacing(c, e.Local, s.Fields, e.Fields.Missing(s.Fields), m)
+	return replacing(c, e.Local, g.sparing(c, e, s), e.Fields.Missing(s.Fields), m)
 }
 
 // kindOf is what a call of the verb does to a copy.

@@ -224,7 +224,12 @@ func (r *auditing) one(ctx context.Context, id request.ID, was *glance) (judged 
 	if err != nil {
 		return false, nil
 	}
-	defer leave()
+	inLane := true
+	defer func() {
+		if inLane {
+			leave()
+		}
+	}()
 	rec, err := r.g.settled(ctx, id)
 	if err != nil {
 		if storeAway(err) {
@@ -270,7 +275,14 @@ func (r *auditing) one(ctx context.Context, id request.ID, was *glance) (judged 
 		f.Fields = append(f.Fields, k.pair)
 	}
 	if r.mending {
-		err := r.mend(ctx, rec, d, kids)
+		var err error
+		if rec.Entry.Role == request.Copy && r.g.drift(r.c) == profile.DriftAdopt && len(d.names) > 0 {
+			inLane = false
+			leave() // the owner's answer comes through the lane
+			err = r.g.adoptDrift(ctx, r.c, rec, d)
+		} else {
+			err = r.mend(ctx, rec, d, kids)
+		}
 		if f.Repaired = err == nil; err != nil {
 			f.Note = err.Error()
 		}
@@ -314,6 +326,8 @@ func (r *auditing) mend(ctx context.Context, rec store.Record, d difference, kid
 			_, err = r.g.gather(ctx, rec, r.c)
 		}
 		return err
+	case r.g.drift(r.c) == profile.DriftReport:
+		return errors.New("it is left as it is (drift: report)")
 	}
 	s := ownShot(rec.Entry)
 	if len(kids) > 0 {

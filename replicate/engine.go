@@ -152,6 +152,8 @@ type Options struct {
 	Writes string
 	// OnDelete is what a deletion does to the copies: "cascade" or "keep".
 	OnDelete string
+	// Drift is what is done about a copy that was changed behind the gateway, where its collection does not say: see profile.DriftOverwrite.
+	Drift string
 	// Patience is how long a client waits for the resolver after an unknown outcome (default 5s), Hold how long a write waits
 	// for another's unresolved intent (default 2s), Knock how old a peer's last answer may be before a write asks it for a sign
 	// of life first (default 5ms).

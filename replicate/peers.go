@@ -128,6 +128,9 @@ func (f Face) Apply(ctx context.Context, from request.Site, s request.Snapshot) 
 	if err != nil {
 		return parked(s, err.Error())
 	}
+	if err := f.meetDrift(ctx, c, s); err != nil {
+		return retry(s, "the copy was changed behind the gateway, and the change could not be given to the owner yet: "+err.Error())
+	}
 	return f.take(ctx, c, s).ack
 }
 

@@ -17,6 +17,7 @@ const (
 	NoticeDeleted   = "deleted"   // a deletion at the owner became one of the request
 	NoticeReverted  = "reverted"  // a changed copy was made right
 	NoticeRemade    = "remade"    // a deleted copy was made again
+	NoticeAdopted   = "adopted"   // a changed copy was given to the owner
 	NoticeReported  = "reported"  // a change was seen and left as it is
 	NoticeSeeded    = "seeded"    // a record became a request
 )

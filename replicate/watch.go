@@ -59,6 +59,8 @@ type watch struct {
 	guard  guardian
 	pace   pace
 	unread int // records that could not be read, one after the other
+	// later is what is to be done when the lane of the request is left.
+	later func() error
 
 	mu    sync.Mutex
 	state request.Watching
@@ -318,6 +320,21 @@ func (w *watch) byLocal(ctx context.Context, local string) error {
 // check reads the record of a request in its lane and does what the policy says about a difference; ok is false when it could not be
 // judged. The error is one of the site as a whole.
 func (w *watch) check(ctx context.Context, id request.ID) (ok bool, err error) {
+	ok, err = w.checkInLane(ctx, id)
+	if w.later == nil {
+		return ok, err
+	}
+	later := w.later
+	w.later = nil
+	if err := later(); err != nil {
+		w.g.Log.Info("a copy that was changed behind the gateway could not be given to its owner yet", zap.String("request", string(id)), zap.Error(err))
+		return false, nil
+	}
+	w.note(NoticeAdopted)
+	return true, nil
+}
+
+func (w *watch) checkInLane(ctx context.Context, id request.ID) (ok bool, err error) {
 	leave, err := w.g.lanes.enter(ctx, string(id))
 	if err != nil {
 		return false, nil
@@ -371,7 +388,13 @@ func (w *watch) amend(ctx context.Context, rec store.Record, d difference) (ok b
 		if rec, err = w.g.publish(ctx, rec, d); err == nil {
 			_, err = w.children(ctx, rec)
 		}
-	case !owner && w.policy.Revert:
+	case !owner && w.g.drift(w.c) == profile.DriftAdopt && !d.missing:
+		if rec.Entry.Intent != nil {
+			return false, nil
+		}
+		w.later = func() error { return w.g.adoptDrift(ctx, w.c, rec, d) } // not in the lane: the owner's answer comes through it
+		return true, nil
+	case !owner && w.g.drift(w.c) != profile.DriftReport:
 		if what = NoticeReverted; d.missing {
 			what = NoticeRemade
 		}

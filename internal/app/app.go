@@ -214,7 +214,7 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
 		Files: a.files, Streams: streams{a.upstream},
 		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
-		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete,
+		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete, Drift: n.Defaults.Drift,
 		Shared: strings.HasPrefix(site.Store, "redis"), Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)
 		}})
