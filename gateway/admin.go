@@ -37,8 +37,10 @@ type AdminOptions struct {
 	Verifier Verifier
 	// Watches tells of changes behind the gateway; nil: nothing is served of it.
 	Watches WatchLister
-	Metrics *Metrics
-	Log     *zap.Logger
+	// Rebuilder tells of a store that was lost; nil: nothing is served of it.
+	Rebuilder Rebuilder
+	Metrics   *Metrics
+	Log       *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
 	// a loopback address, nor when OpenHealth is set.
 	Token      string

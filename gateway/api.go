@@ -51,6 +51,10 @@ func (a *admin) api(r *mux.Router) {
 		handle("GET", "/verify", a.verifyState)
 		handle("DELETE", "/verify", a.verifyCancel)
 	}
+	if a.Rebuilder != nil {
+		handle("GET", "/rejoin", a.rejoinState)
+		handle("POST", "/rejoin", a.rejoinWithout)
+	}
 	if a.Watches != nil {
 		handle("GET", "/watch", a.watch)
 	}

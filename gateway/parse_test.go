@@ -113,7 +113,7 @@ func TestEveryKind(t *testing.T) {
 	want := map[request.ErrKind]int{request.Internal: 500, request.Invalid: 400, request.NotFound: 404, request.Gone: 410, request.Conflict: 409,
 		request.Precondition: 412, request.Busy: 503, request.Reserved: 422, request.KeyReused: 422, request.KeyBusy: 409,
 		request.OwnerUnreachable: 503, request.NoContent: 503, request.NotYet: 503, request.NotSent: 502, request.Doubtful: 504, request.Unavailable: 503,
-		request.StoreDown: 503, request.HandingOver: 503, request.Loop: 508, request.Forbidden: 403, request.TooLarge: 413, request.ClientGone: 499,
+		request.StoreDown: 503, request.Rejoining: 503, request.HandingOver: 503, request.Loop: 508, request.Forbidden: 403, request.TooLarge: 413, request.ClientGone: 499,
 		unsupported: 415, slowBody: 408, badMethod: 405, notSupported: 501, misdirected: 421, bigHeader: 431, tooMany: 429, badGateway: 502,
 		unauthorized: 401, "not a kind": 500}
 	b := setup(t, nobody(t))

@@ -20,6 +20,9 @@ func (noSeeder) Seed(context.Context, request.SeedOrder) (request.Seeding, error
 func (noSeeder) Seeding(context.Context) (request.Seeding, error)    { return request.Seeding{}, nil }
 func (noSeeder) CancelSeed(context.Context) (request.Seeding, error) { return request.Seeding{}, nil }
 
+func (noSeeder) Rebuilding() request.Rebuilding { return request.Rebuilding{} }
+func (noSeeder) GiveUp(request.Site) error      { return nil }
+
 func (noSeeder) Verify(context.Context, request.VerifyOrder) (request.Verification, error) {
 	return request.Verification{}, nil
 }

@@ -159,14 +159,12 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 		if done {
 			continue
 		}
-		actx, cancel := context.WithTimeout(ctx, introducing)
-		v, err := g.Peers.Rejoin(actx, site, request.RejoinAsk{Life: l.ID, Limit: 1})
-		cancel()
+		lost, err := g.forgotten(ctx, site, l)
 		if err != nil {
 			failed = err
 			continue
 		}
-		if len(v.List) > 0 || v.After != "" {
+		if lost {
 			if !g.gate.shut.Swap(true) {
 				g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("from", string(site)))
 			}
@@ -180,6 +178,35 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 		return failed
 	}
 	return g.Lives.Resume(ctx, l.ID)
+}
+
+// forgotten reports whether another site knows something of this one's requests that this one must have known when it told it, and does
+// not know any more: that it owned a request, or which record of its own is that of one.
+func (g *Engine) forgotten(ctx context.Context, site request.Site, l store.Life) (bool, error) {
+	for ask := (request.RejoinAsk{Life: l.ID}); ; {
+		actx, cancel := context.WithTimeout(ctx, introducing)
+		v, err := g.Peers.Rejoin(actx, site, ask)
+		cancel()
+		if err != nil {
+			return false, err
+		}
+		for i := range v.List {
+			told := v.List[i].Local != "" || v.List[i].Snapshot.Owner == g.Self
+			if !told || v.List[i].Snapshot.Deleted {
+				continue
+			}
+			_, err := g.Ledger.Read(ctx, v.List[i].Snapshot.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return true, nil
+			}
+			if err != nil {
+				return false, storeError("replicate.introduce", "", err)
+			}
+		}
+		if ask.After = v.After; ask.After == "" {
+			return false, nil
+		}
+	}
 }
 
 // rebuild completes a store, as far as it can be done now; it is called again until it is complete.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -109,6 +111,7 @@ func (a *App) problems() []string {
 	if err := a.refused.Load(); err != nil {
 		out = append(out, "the network file on disk was not taken: "+(*err).Error())
 	}
+	out = append(out, rebuildingProblems(a.engine.Rebuilding())...)
 	for _, w := range a.engine.Watching() {
 		switch {
 		case w.Alarm != "":
@@ -116,6 +119,22 @@ func (a *App) problems() []string {
 		case w.Error != "" && time.Since(w.Failing) > watchPatience:
 			out = append(out, "changes of "+w.Collection+" behind the gateway cannot be looked for since "+w.Failing.UTC().Format(time.RFC3339)+": "+w.Error)
 		}
+	}
+	return out
+}
+
+// rebuildingProblems are what a person should know of a store that was lost.
+func rebuildingProblems(r request.Rebuilding) []string {
+	var out []string
+	if r.Phase != "" {
+		text := "the store was lost and is being rebuilt, writes get 503 until then: " + r.Phase
+		for _, site := range slices.Sorted(maps.Keys(r.Waiting)) {
+			text += "; " + string(site) + " has to answer: " + r.Waiting[site]
+		}
+		out = append(out, text)
+	}
+	if r.Orphans > 0 {
+		out = append(out, fmt.Sprintf("%d requests of the lost store could not be rebuilt and need a person: see meridian rejoin", r.Orphans))
 	}
 	return out
 }

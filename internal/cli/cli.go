@@ -80,7 +80,7 @@ func (c *command) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table for people, json for programs")
 	choose(root, "output", "table", "json")
 	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
-		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.schedule(), c.seed(), c.verify(), c.profile(), c.demo(), c.version())
+		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.version())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
