@@ -22,6 +22,9 @@ type Debt struct {
 	Request request.ID `json:"request,omitempty"`
 	// Fields are what was written, canonical.
 	Fields request.Fields `json:"fields,omitempty"`
+	// Seen are the values of these fields as the client knew them, where that is more than the ledger knew, and Base the version then.
+	Seen request.Fields  `json:"seen,omitempty"`
+	Base request.Version `json:"base,omitzero"`
 	// Key and Digest are those of the client's Idempotency-Key, hashed, By what is known of the client.
 	Key    string    `json:"key,omitempty"`
 	Digest string    `json:"digest,omitempty"`
@@ -60,6 +63,6 @@ func (d *Debt) Record() string {
 
 // brief is what a line that ends a debt repeats of it, so that one line of the two is enough to find the record.
 func (d Debt) brief() Debt {
-	d.Fields, d.End = nil, nil
+	d.Fields, d.Seen, d.End = nil, nil, nil
 	return d
 }

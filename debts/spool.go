@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +52,7 @@ type Spool struct {
 	last    uint64
 	records map[place]int // debts that hold work on a record back
 	keys    map[string]string
+	index   map[place][]string // the debts of each record, in order
 }
 
 // place is a record, or a collection of which some record is meant.
@@ -101,7 +101,7 @@ func open(dir string, n int, o Options) (*Spool, error) {
 		return nil, err
 	}
 	s := &Spool{options: o, dir: dir, path: path, lock: l, jobs: make(chan *job, 1024), done: make(chan struct{}), live: make(map[string]*Debt),
-		turn: make(map[string]uint64), records: make(map[place]int), keys: make(map[string]string)}
+		turn: make(map[string]uint64), records: make(map[place]int), index: make(map[place][]string), keys: make(map[string]string)}
 	if s.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -207,6 +207,7 @@ func (s *Spool) add(d Debt) *Debt {
 	}
 	if d.Local != "" || d.Kind != request.Create || d.Child != nil {
 		s.records[placeOf(&one)]++
+		s.index[placeOf(&one)] = append(s.index[placeOf(&one)], d.Op)
 	}
 	return &one
 }
@@ -215,6 +216,7 @@ func (s *Spool) add(d Debt) *Debt {
 func (s *Spool) place(d *Debt) {
 	if d.Local == "" && d.Kind == request.Create && d.Child == nil && d.Record() != "" {
 		s.records[placeOf(d)]++
+		s.index[placeOf(d)] = append(s.index[placeOf(d)], d.Op)
 	}
 }
 
@@ -232,6 +234,12 @@ func (s *Spool) remove(op string) {
 		delete(s.keys, d.Key)
 	}
 	s.release(d)
+	p := placeOf(d)
+	if left := slices.DeleteFunc(s.index[p], func(x string) bool { return x == op }); len(left) > 0 {
+		s.index[p] = left
+	} else {
+		delete(s.index, p)
+	}
 }
 
 // release lets work on a record of a debt go on.
@@ -268,13 +276,15 @@ func (s *Spool) List() []Debt {
 
 // Of are the debts of one record, in order, with those that may be of it since their call does not name a record.
 func (s *Spool) Of(collection, local string) (out []Debt) {
-	if !s.Holds(collection, local) {
-		return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ops := slices.Clone(s.index[place{collection, local}])
+	if local != "" {
+		ops = append(ops, s.index[place{collection, ""}]...)
 	}
-	for _, d := range s.List() {
-		if d.Collection == collection && (d.Record() == local || d.Record() == "" && d.Child != nil) {
-			out = append(out, d)
-		}
+	slices.SortFunc(ops, func(a, b string) int { return cmp.Compare(s.turn[a], s.turn[b]) })
+	for _, op := range ops {
+		out = append(out, *s.live[op])
 	}
 	return out
 }
@@ -343,48 +353,3 @@ func (s *Spool) Saw(hash string) { s.seen.add(hash, s.options.Now()) }
 
 // Known reports whether a key was used before at this gateway, as far as that is remembered.
 func (s *Spool) Known(hash string) bool { return s.seen.has(hash) }
-
-// Adopt takes over the debts of spools in the folder whose processes are gone; it reports how many.
-func (s *Spool) Adopt() (n int) {
-	for i := 1; i <= mostSpools; i++ {
-		path := filepath.Join(s.dir, fmt.Sprintf("debts-%d", i))
-		if info, err := os.Stat(path); err != nil || path == s.path || info.Size() == 0 {
-			continue
-		}
-		other, err := open(s.dir, i, s.options)
-		if err != nil {
-			continue // in use, or to be tried again
-		}
-		took := true
-		for _, op := range other.order() {
-			d := *other.live[op]
-			lines := []line{{Verb: opened, Debt: d}}
-			if d.End != nil {
-				lines = append(lines, line{Verb: ended, Debt: d.brief(), End: d.End})
-			}
-			if d.Proposed {
-				lines = append(lines, line{Verb: proposed, Debt: Debt{Op: op}})
-			}
-			for _, l := range lines {
-				took = took && s.append(l, true) == nil
-			}
-			n++
-		}
-		s.mu.Lock()
-		for op := range other.live {
-			if d := s.live[op]; d != nil && took {
-				d.Quiet = s.options.Now()
-			}
-		}
-		s.mu.Unlock()
-		if took {
-			other.live = make(map[string]*Debt)
-			_ = other.rewrite() // else they are taken twice, which does no harm
-		}
-		close(other.done)
-		_ = errors.Join(other.seen.close(), other.file.Close(), other.lock.Close())
-	}
-	return n
-}
-
-var _ io.Closer = (*Spool)(nil)

@@ -71,7 +71,8 @@ func kinds() []kind {
 		{request.Unavailable, 503, "Unavailable",
 			"The request API, or a part of the gateway, cannot do this now. Nothing was done.", "Repeat the call later.", soon},
 		{request.StoreDown, 503, "The gateway's store does not answer",
-			"The gateway cannot make the write durable. Nothing was done.", "Repeat the call later.", 2 * soon},
+			"The gateway cannot make the write durable. Nothing was done. With store_down: pass writes go on while the store is away, but for those of which " +
+				"only the store knows what they would do.", "Repeat the call later.", 2 * soon},
 		{request.Rejoining, 503, "The gateway's store is being rebuilt",
 			"The store of this site was lost or set back, and what it held is being put together again from the gateways' journals, the other sites " +
 				"and the request API. Nothing was done.", "Repeat the call later; reads are answered meanwhile.", 2 * soon},

@@ -181,6 +181,7 @@ type Engine struct {
 	tasks   tasks
 	away    away
 	owing   owing
+	ahead   ahead
 	gate    *gate
 	rejoin  rejoin
 	workers map[request.Site]*worker

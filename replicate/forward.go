@@ -63,6 +63,7 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		return res, nil
 	}
 	res := g.adoptCopy(ctx, c, reply, w.Kind, g.take)
+	g.ahead.note(c.Name(), e.Local, reply.Snapshot, res.Answer.Status == http.StatusAccepted)
 	if g.ownPart(ctx, c, w, &res) {
 		g.ridden(ctx, c, res.Entry, w.EnteredBy)
 	}

@@ -104,3 +104,40 @@ func touchedBefore(err error) error {
 	}
 	return err
 }
+
+// ahead is what clients of copies know and the ledger does not: a write was made at the owner and answered, and the store went away before
+// the copy could be brought up to it. It is kept until that has happened, or too much is kept.
+type ahead struct {
+	mu sync.Mutex
+	m  map[string]request.Snapshot
+}
+
+const mostAhead = 4096
+
+// note takes the owner's state after a write of a copy, and whether the copy is behind it.
+func (a *ahead) note(collection, local string, s request.Snapshot, behind bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !behind {
+		delete(a.m, debtLane(collection, local))
+		return
+	}
+	if a.m == nil || len(a.m) >= mostAhead {
+		a.m = make(map[string]request.Snapshot)
+	}
+	a.m[debtLane(collection, local)] = s
+}
+
+// knownOf is what the client of a write knew of its fields beyond the ledger: by what the owner answered, and by what was passed on before.
+func (g *Engine) knownOf(w request.Write) (fields request.Fields, v request.Version) {
+	g.ahead.mu.Lock()
+	s := g.ahead.m[debtLane(w.Collection, w.Local)]
+	g.ahead.mu.Unlock()
+	fields, v = s.Fields, s.Version
+	for _, d := range g.Debts.Of(w.Collection, w.Local) {
+		if d.Child == nil && !d.Touch && d.End != nil && !d.End.Refused {
+			fields = fields.Merge(d.Fields)
+		}
+	}
+	return fields.Only(w.Fields.Names()...), v
+}

@@ -56,6 +56,7 @@ func (g *Engine) pass(ctx context.Context, w request.Write, cause error) (reques
 	if w.Kind == request.Create && w.Child == nil {
 		d.Request, d.Local = w.Request, ""
 	}
+	d.Seen, d.Base = g.knownOf(w)
 	if err := g.Debts.Begin(d); err != nil {
 		return request.Result{}, err
 	}

@@ -33,6 +33,10 @@ func (g *Engine) enqueue(ctx context.Context, id request.ID, w request.Write) (r
 	for _, x := range e.Queue {
 		seen = seen.Merge(x.Fields)
 	}
+	seen = seen.Merge(w.Pre)
+	if w.Base.After(q.Base) {
+		q.Base = w.Base
+	}
 	for _, f := range w.Fields {
 		if v, ok := seen.Get(f.Name); ok {
 			q.Pre = append(q.Pre, request.Field{Name: f.Name, Value: v})

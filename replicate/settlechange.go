@@ -168,7 +168,7 @@ func (g *Engine) settleCopied(ctx context.Context, c *profile.Collection, rec st
 		}
 		return g.paid(ctx, d, e.ID, e.Version)
 	}
-	w.Call = nil
+	w.Call, w.Pre, w.Base = nil, d.Seen, d.Base
 	if _, err := g.enqueue(ctx, e.ID, w); err != nil {
 		return err
 	}
@@ -209,6 +209,9 @@ func (g *Engine) settleProposed(ctx context.Context, c *profile.Collection, id r
 			return g.Debts.Propose(d.Op)
 		}
 		return nil // the owner has not said anything yet
+	}
+	if op, err := g.Notes.Operation(ctx, d.Op); err == nil && op.Outcome == request.Done && op.Version.After(rec.Entry.Version) {
+		return nil // the owner has made it, and the copy is still to be told
 	}
 	if rec.Entry.Role == request.Copy {
 		diff, ok, err := g.inspect(ctx, rec, c)
