@@ -184,21 +184,17 @@ func (w *weighed) collection(e *request.Entry) string {
 // weigh decides what this site is to a request: a pure function of what the ledger and all other sites say (protocol R3).
 func weigh(self request.Site, e *request.Entry, known bool, views []request.View) *weighed {
 	w := &weighed{views: views}
-	raise := func(x request.Epoch) {
-		if x.Compare(w.top) > 0 {
-			w.top = x
-		}
-	}
+	var h hint
 	if known {
-		raise(e.Fence)
-		raise(e.Version.Epoch)
+		w.raise(e.Fence, e.Version.Epoch)
+		h.hear(e.Owner, e.Fence, e.Version.Epoch)
 	}
 	var owner, newest *request.View
-	named, behind := false, false
+	behind := false
 	for i := range views {
 		v := &views[i]
-		raise(v.Fence)
-		raise(v.Snapshot.Version.Epoch)
+		w.raise(v.Fence, v.Snapshot.Version.Epoch)
+		h.hear(v.Snapshot.Owner, v.Fence, v.Snapshot.Version.Epoch)
 		claims := v.Role == request.Owner || v.Role == request.Granting || v.Role == request.Tombstone // whoever heard of a deletion
 		if claims && (owner == nil || v.Snapshot.Version.After(owner.Snapshot.Version)) {
 			owner = v
@@ -206,38 +202,60 @@ func weigh(self request.Site, e *request.Entry, known bool, views []request.View
 		if newest == nil || v.Snapshot.Version.After(newest.Snapshot.Version) {
 			newest = v
 		}
-		named = named || v.Snapshot.Owner == self
 		behind = behind || v.Snapshot.Version.After(e.Version) || v.Fence.Compare(e.Fence) > 0 ||
 			v.Role == request.Copy && !slices.Contains(e.Holders, v.Site)
 	}
-	w.best = newest
-	if owner != nil {
+	if w.best = newest; owner != nil {
 		w.best = owner
 	}
-	mine := known && (e.Role == request.Owner || e.Role == request.Granting || e.Role == request.Copy && e.Owner == self)
 	switch {
-	case known && e.Role == request.Elect:
-		return w
-	case owner != nil && (!mine || owner.Snapshot.Version.Epoch.Compare(e.Version.Epoch) > 0):
+	case known && (e.Role == request.Elect || e.Role == request.Granting || e.Role == request.Tombstone && (owner == nil || !owner.Snapshot.Version.After(e.Version))):
+	case owner != nil && owner.Snapshot.Version.Epoch.Compare(h.reign) >= 0:
 		// One that is giving it to this site is the owner until this site has said yes, durably, or in its record.
-		if known && !owner.Snapshot.Version.After(e.Version) {
-			return w
-		}
-		if w.verdict = follows; owner.Role == request.Tombstone && owner.Snapshot.Version.Epoch.Site == self {
+		switch {
+		case known && !owner.Snapshot.Version.After(e.Version):
+		case owner.Role == request.Tombstone && owner.Snapshot.Version.Epoch.Site == self:
 			w.verdict = deleted
+		default:
+			w.verdict = follows
 		}
-	case known && e.Role == request.Granting:
-	case mine && (behind || e.Role == request.Copy):
+	case h.owner == self && known && e.Role == request.Owner && !behind:
+	case h.owner == self:
 		w.verdict = mineAgain
-	case mine:
-	case named && (!known || newest.Snapshot.Version.After(e.Version) || e.Owner == self || e.Owner == ""):
+	case h.owner == "" && known && e.Local != "" && alone(self, views):
 		w.verdict = mineAgain
-	case known && e.Owner == "" && e.Local != "" && alone(self, views):
-		w.verdict = mineAgain
-	case !known && newest != nil:
-		w.verdict = follows
+	case newest != nil && (!known || e.Role == request.Owner):
+		// Its owner, who does not claim it yet, has lost its store too, and will.
+		w.best, w.verdict = newest, follows
 	}
 	return w
+}
+
+func (w *weighed) raise(epochs ...request.Epoch) {
+	for _, x := range epochs {
+		if x.Compare(w.top) > 0 {
+			w.top = x
+		}
+	}
+}
+
+// hint is who owns a request by whoever heard of the latest reign. What others believe of earlier ones is overtaken.
+type hint struct {
+	owner request.Site
+	reign request.Epoch
+}
+
+func (h *hint) hear(owner request.Site, fence, version request.Epoch) {
+	if owner == "" {
+		return
+	}
+	reign := version
+	if fence.Site == owner && fence.Compare(reign) > 0 {
+		reign = fence
+	}
+	if h.owner == "" || reign.Compare(h.reign) > 0 {
+		h.owner, h.reign = owner, reign
+	}
 }
 
 // alone reports whether nobody knows of an owner, and this site is the first by name of those that have the record: the same rule
