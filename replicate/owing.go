@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/meridian-gateway/meridian/debts"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -128,16 +129,27 @@ func (a *ahead) note(collection, local string, s request.Snapshot, behind bool) 
 	a.m[debtLane(collection, local)] = s
 }
 
-// knownOf is what the client of a write knew of its fields beyond the ledger: by what the owner answered, and by what was passed on before.
+// knownOf is what the client of a write may have known of its fields beyond the ledger, by what the owner answered.
 func (g *Engine) knownOf(w request.Write) (fields request.Fields, v request.Version) {
 	g.ahead.mu.Lock()
 	s := g.ahead.m[debtLane(w.Collection, w.Local)]
 	g.ahead.mu.Unlock()
-	fields, v = s.Fields, s.Version
-	for _, d := range g.Debts.Of(w.Collection, w.Local) {
-		if d.Child == nil && !d.Touch && d.End != nil && !d.End.Refused {
-			fields = fields.Merge(d.Fields)
+	return s.Fields.Only(w.Fields.Names()...), s.Version
+}
+
+// seenBy is what the client of a debt knew of a copy's fields beyond the ledger as it is now: by what the owner had answered, as long as the
+// copy is not brought up to that, and by earlier debts which the owner may have made and the copy was not told of yet.
+func (g *Engine) seenBy(d debts.Debt, e request.Entry) (fields request.Fields, base request.Version) {
+	if d.Base.After(e.Version) {
+		fields, base = d.Seen, d.Base
+	}
+	for _, x := range g.Debts.Of(d.Collection, d.Local) {
+		if x.Op == d.Op {
+			break
+		}
+		if x.Proposed {
+			fields = fields.Merge(x.Fields)
 		}
 	}
-	return fields.Only(w.Fields.Names()...), v
+	return fields.Only(d.Fields.Names()...), base
 }

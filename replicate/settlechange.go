@@ -168,7 +168,8 @@ func (g *Engine) settleCopied(ctx context.Context, c *profile.Collection, rec st
 		}
 		return g.paid(ctx, d, e.ID, e.Version)
 	}
-	w.Call, w.Pre, w.Base = nil, d.Seen, d.Base
+	w.Call = nil
+	w.Pre, w.Base = g.seenBy(d, e)
 	if _, err := g.enqueue(ctx, e.ID, w); err != nil {
 		return err
 	}
