@@ -267,8 +267,7 @@ func (g *Engine) locate(ctx context.Context, collection, id string) (store.Recor
 		return rec, &request.Error{Op: "replicate.locate", Kind: request.OwnerUnreachable, Err: asked, Retry: 5 * time.Second,
 			Detail: "which request " + id + " is cannot be found out while site " + name + " is unreachable"}
 	}
-	rec, err = g.Ledger.Read(ctx, gid)
-	return rec, storeError("replicate.Read", gid, err)
+	return g.onItsWay(ctx, gid)
 }
 
 func (g *Engine) knows(s request.Site) bool {

@@ -13,7 +13,9 @@ func replicated(t *testing.T, oslo int, both bool, profile string) (*harness.Clu
 	t.Helper()
 	sites := harness.Fakes(t, "oslo", "rome")
 	for i := range sites {
-		sites[i].Profile = profile
+		if sites[i].Profile = profile; profile != "" {
+			sites[i].Extra = "quiescence: 1s\n" // the profile's own is never shorter than its timeout
+		}
 	}
 	sites[0].Store = harness.NewRedis(t).URL()
 	if both {
