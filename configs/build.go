@@ -55,6 +55,13 @@ func (p *parser) limits(at *yaml.Node, s limitsSpec) Limits {
 			p.fault(d, fmt.Sprintf("limits.depth: %d is not from 1 to 1000", s.Depth), "")
 		}
 	}
+	l.ClientRate = p.rate(child(at, "client_rate"), "limits.client_rate", s.ClientRate)
+	l.ClientWrites = 256
+	if d := child(at, "client_writes"); d != at && s.ClientWrites != 0 {
+		if l.ClientWrites = s.ClientWrites; s.ClientWrites < 1 {
+			p.fault(d, fmt.Sprintf("limits.client_writes: %d is not 1 or more", s.ClientWrites), "")
+		}
+	}
 	return l
 }
 

@@ -85,6 +85,9 @@ type Limits struct {
 	Body, Header               int64
 	Depth                      int
 	HeaderTimeout, BodyTimeout time.Duration
+	// ClientRate is how many writes of one client may begin in a second, 0 for any number; ClientWrites how many may be under way.
+	ClientRate   float64
+	ClientWrites int
 }
 
 // Defaults are what routes do where they do not say.
@@ -128,7 +131,8 @@ type Peer struct {
 // Admin is where a site's admin API is.
 type Admin struct {
 	Listen string
-	Token  Secret
+	// Token is for those who may do everything, ViewToken for those who may only look; "" for none.
+	Token, ViewToken Secret
 }
 
 // Pool is a lane of deliveries with bounds of its own.

@@ -64,7 +64,7 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		Listen:   r.listen(spec.Listen, "127.0.0.1:8001", "listen"),
 		Peer: Peer{Listen: r.listen(spec.Peer.Listen, "127.0.0.1:8101", "peer", "listen"),
 			URL: r.url(spec.Peer.URL, "http://127.0.0.1:8101", "peer", "url")},
-		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token)},
+		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token), ViewToken: Secret(spec.Admin.ViewToken)},
 		Credentials: p.credentials(node, key, spec, d),
 		Store:       p.store(child(node, "store"), name, spec.Store),
 		Journal:     spec.Journal,
@@ -87,6 +87,12 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	}
 	if spec.Admin.Token == "" && spec.Admin.Listen != "" && !loopback(spec.Admin.Listen) {
 		p.fault(child(node, "admin", "listen"), name+".admin: an address that is not loopback needs a token", `admin: {listen: …, token: "${ADMIN_TOKEN}"}`)
+	}
+	switch {
+	case spec.Admin.ViewToken != "" && spec.Admin.Token == "":
+		p.fault(child(node, "admin", "view_token"), name+".admin: without a token everybody may do everything, and view_token means nothing", `admin: {token: "${ADMIN_TOKEN}", view_token: "${VIEW_TOKEN}"}`)
+	case spec.Admin.ViewToken != "" && spec.Admin.ViewToken == spec.Admin.Token:
+		p.fault(child(node, "admin", "view_token"), name+".admin: token and view_token are the same", "two different texts")
 	}
 	return out
 }

@@ -32,6 +32,8 @@ type limitsSpec struct {
 	Header        string `yaml:"header"`
 	HeaderTimeout string `yaml:"header_timeout"`
 	BodyTimeout   string `yaml:"body_timeout"`
+	ClientRate    string `yaml:"client_rate"`
+	ClientWrites  int    `yaml:"client_writes"`
 }
 
 type defaultsSpec struct {
@@ -90,8 +92,9 @@ type peerSpec struct {
 }
 
 type adminSpec struct {
-	Listen string `yaml:"listen"`
-	Token  string `yaml:"token"`
+	Listen    string `yaml:"listen"`
+	Token     string `yaml:"token"`
+	ViewToken string `yaml:"view_token"`
 }
 
 type poolSpec struct {

@@ -43,7 +43,9 @@ type AdminOptions struct {
 	Log       *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
 	// a loopback address, nor when OpenHealth is set.
-	Token      string
+	Token string
+	// ViewToken may be sent instead of Token by those who may only look; "" for none.
+	ViewToken  string
 	OpenHealth bool
 	// Dashboard serves what is not below the paths of this face; nil: nothing.
 	Dashboard http.Handler
@@ -53,7 +55,7 @@ type AdminOptions struct {
 
 type admin struct {
 	AdminOptions
-	token [sha256.Size]byte
+	token, view [sha256.Size]byte
 }
 
 // NewAdmin makes the admin face of a site.
@@ -64,7 +66,7 @@ func NewAdmin(o AdminOptions) http.Handler {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	a := &admin{AdminOptions: o, token: sha256.Sum256([]byte(o.Token))}
+	a := &admin{AdminOptions: o, token: sha256.Sum256([]byte(o.Token)), view: sha256.Sum256([]byte(o.ViewToken))}
 	r := mux.NewRouter().UseEncodedPath()
 	get := func(path, name string, h http.HandlerFunc) {
 		r.Handle(path, a.open(h)).Methods("GET", "HEAD").Name(name)
@@ -125,15 +127,39 @@ func loopbackHost(host string) bool {
 }
 
 func (a *admin) authorized(r *http.Request) bool {
+	role := a.roleOf(r)
+	return role == operates || role == views
+}
+
+// standing is what a caller may do.
+type standing int
+
+const (
+	nobodyHere standing = iota
+	views               // may look
+	operates            // may do everything
+)
+
+// roleOf tells by the token of a call what its sender may do. Both tokens are always compared, in a time that tells nothing of them.
+func (a *admin) roleOf(r *http.Request) standing {
 	if a.Token == "" {
-		return true
+		return operates
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], a.token[:]) == 1
+	full, part := subtle.ConstantTimeCompare(got[:], a.token[:]), subtle.ConstantTimeCompare(got[:], a.view[:])
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"):
+		return nobodyHere
+	case full == 1:
+		return operates
+	case part == 1 && a.ViewToken != "":
+		return views
+	}
+	return nobodyHere
 }
 
-// guarded lets only calls with the token through.
+// guarded lets only calls with a token through, and those that change something only with the one that may.
 func (a *admin) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.authorized(r) {
@@ -141,9 +167,48 @@ func (a *admin) guarded(next http.Handler) http.Handler {
 			writeProblem(w, r, problemOf(unauthorized, ""))
 			return
 		}
-		next.ServeHTTP(w, r)
+		if !safe(r.Method) && a.roleOf(r) != operates {
+			writeProblem(w, r, problemOf(request.Forbidden, "this token may look and change nothing"))
+			return
+		}
+		a.audited(next, w, r)
 	})
 }
+
+// audited serves a call, and logs one that changes something: who can be told by nothing but the address and the name that a command sends.
+func (a *admin) audited(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if safe(r.Method) {
+		next.ServeHTTP(w, r)
+		return
+	}
+	seen := &statusWriter{ResponseWriter: w}
+	next.ServeHTTP(seen, r)
+	a.Log.Info("an operator's call", zap.String("method", r.Method), zap.String("path", clip(r.URL.EscapedPath())), zap.Int("status", seen.status),
+		zap.String("from", remoteIP(r.RemoteAddr)))
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // open lets callers on this machine through without a token: probes and scrapers that run beside the gateway.
 func (a *admin) open(next http.HandlerFunc) http.Handler {

@@ -263,7 +263,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
 		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
-		BodyTimeout: n.Limits.BodyTimeout, Files: a.files})
+		BodyTimeout: n.Limits.BodyTimeout, Client: gateway.ClientLimit{Parallel: n.Limits.ClientWrites, Rate: n.Limits.ClientRate}, Files: a.files})
 	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h, a.certs.clients)
 	a.addresses.Client = addr
 	return err
@@ -271,7 +271,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine,
-		Metrics: a.metrics, Token: site.Admin.Token.Reveal(), Log: a.log})
+		Metrics: a.metrics, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr
 	return err
