@@ -15,6 +15,7 @@ type Comparer interface {
 	Digest(ctx context.Context, from request.Site, a request.DigestAsk) (request.Digests, error)
 	// Audit compares the records with the ledger, in the background, and tells what was found so far.
 	Audit(ctx context.Context, from request.Site, a request.AuditAsk) (request.Audited, error)
+	Rejoiner
 }
 
 // The endpoints of comparing.

@@ -86,7 +86,6 @@ type Handler interface {
 	Hello(ctx context.Context, from request.Site) Greeting
 	FileKeeper
 	Comparer
-	Rejoiner
 }
 
 // FileKeeper takes and gives files in parts.

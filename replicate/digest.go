@@ -23,6 +23,8 @@ import (
 
 // Comparers are the other sites' gateways, asked for what they hold of this site's requests.
 type Comparers interface {
+	// Rejoin asks another site what it knows of this site's requests.
+	Rejoin(ctx context.Context, to request.Site, a request.RejoinAsk) (request.Views, error)
 	Digest(ctx context.Context, to request.Site, a request.DigestAsk) (request.Digests, error)
 	Audit(ctx context.Context, to request.Site, a request.AuditAsk) (request.Audited, error)
 }

@@ -67,8 +67,6 @@ type Peers interface {
 	FileKeepers
 	Comparers
 	Links
-	// Rejoin asks another site what it knows of this site's requests.
-	Rejoin(ctx context.Context, to request.Site, a request.RejoinAsk) (request.Views, error)
 }
 
 // Movers are the other sites' gateways, where ownership moves.

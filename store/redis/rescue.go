@@ -30,20 +30,33 @@ const (
 
 // Journal is where a gateway keeps its own copy of what it writes.
 type Journal interface {
+	Copyist
+	Memory
+	// ID names it, Follow says from where it may read.
 	ID() string
 	Follow(journal.Source)
+	// Trouble is why it is behind, "" when it is not.
+	Trouble() string
+	Close() error
+}
+
+// Copyist takes over what the store has done.
+type Copyist interface {
 	Committed(journal.Commit)
 	Settled([]store.Settlement)
 	Noted(journal.Note)
 	Mark(name, text string)
-	Marked(ctx context.Context, name string) (string, error)
 	Sync(ctx context.Context) error
-	Reset(ctx context.Context) error
-	Others(ctx context.Context) []*journal.Journal
-	Trouble() string
+}
+
+// Memory gives it back.
+type Memory interface {
+	Marked(ctx context.Context, name string) (string, error)
 	Each(ctx context.Context, use func([]journal.Record) error) error
 	Notes(ctx context.Context, now time.Time, use func([]journal.Note) error) error
-	Close() error
+	// Others are the journals that no process has open, Reset forgets what is of a life that is over.
+	Others(ctx context.Context) []*journal.Journal
+	Reset(ctx context.Context) error
 }
 
 // lookAfter notices that the store has lost something even when nobody asks it, and puts back what it lost.
