@@ -136,17 +136,19 @@ type answer[T any] struct {
 }
 
 // soon runs an operation of the store and waits for it no longer than the budget. One that is given up may still be done: it must be
-// harmless if nobody goes on from it.
-func soon[T any](g *Engine, do func() (T, error)) (T, error) {
+// harmless if nobody goes on from it. It is the real time that is waited, and not the engine's, which may be set.
+func soon[T any](do func() (T, error)) (T, error) {
 	done := make(chan answer[T], 1)
 	go func() {
 		v, err := do()
 		done <- answer[T]{v, err}
 	}()
+	late := time.NewTimer(storeBudget)
+	defer late.Stop()
 	select {
 	case a := <-done:
 		return a.value, a.err
-	case <-g.Clock.After(storeBudget):
+	case <-late.C:
 		var none T
 		return none, &request.Error{Op: "replicate.store", Kind: request.StoreDown, Retry: 2 * time.Second,
 			Detail: "the store of the gateway does not answer in time; nothing was done"}

@@ -79,7 +79,7 @@ func (g *Engine) parentOf(ctx context.Context, w request.Write) (store.Record, e
 	if w.Local != "" {
 		return g.locate(ctx, w.Collection, w.Local)
 	}
-	rec, err := soon(g, func() (store.Record, error) {
+	rec, err := soon(func() (store.Record, error) {
 		return g.Ledger.Lookup(ctx, w.Collection, childLink(g.Self, w.Child.Collection, w.Child.Local))
 	})
 	return rec, g.before(storeError("replicate.Lookup", "", err))

@@ -229,7 +229,7 @@ func (g *Engine) passError(err error) error {
 // locate finds a request by an id as a client of this site writes it: this site's own, or another's as SITE:ID. A local record
 // with exactly that id wins. NotFound means that the ledger does not know it.
 func (g *Engine) locate(ctx context.Context, collection, id string) (store.Record, error) {
-	rec, err := soon(g, func() (store.Record, error) {
+	rec, err := soon(func() (store.Record, error) {
 		return g.Ledger.Lookup(ctx, collection, store.Link{Site: g.Self, Local: id})
 	})
 	if err == nil {

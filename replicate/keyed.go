@@ -108,7 +108,7 @@ func (g *Engine) reserve(ctx context.Context, mine request.Key) (k request.Key, 
 		key   request.Key
 		fresh bool
 	}
-	r, err := soon(g, func() (r reserved, err error) {
+	r, err := soon(func() (r reserved, err error) {
 		r.key, r.fresh, err = g.Notes.Reserve(ctx, mine)
 		return r, err
 	})

@@ -278,7 +278,7 @@ func (g *Engine) Passing(ctx context.Context, collection, local, by string) (deb
 		if p := c.Parent(); p != "" {
 			about = p
 		}
-		_, err := soon(g, func() (request.ID, error) {
+		_, err := soon(func() (request.ID, error) {
 			rec, err := g.Ledger.Lookup(ctx, about, lookedFor(g.Self, c, local))
 			return rec.Entry.ID, err
 		})

@@ -16,7 +16,7 @@ import (
 func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, error) {
 	until := g.now().Add(g.Hold)
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		rec, err := soon(g, func() (store.Record, error) { return g.Ledger.Read(ctx, id) })
+		rec, err := soon(func() (store.Record, error) { return g.Ledger.Read(ctx, id) })
 		if err != nil {
 			return rec, g.before(storeError("replicate.Read", id, err))
 		}

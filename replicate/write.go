@@ -188,12 +188,12 @@ func (g *Engine) writing(e request.Entry, c *profile.Collection, w request.Write
 func (g *Engine) begin(ctx context.Context, rec store.Record, in request.Intent) (store.Record, error) {
 	now := g.now()
 	in.Site, in.Replica, in.Sent, in.Lease = g.Self, g.me(), now, now.Add(g.Profile.Timeout+storeTimeout)
-	rec, err := soon(g, func() (store.Record, error) {
+	begun, err := soon(func() (store.Record, error) {
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		return g.step(ctx, rec, Begun{in})
 	})
-	return rec, g.before(err)
+	return begun, g.before(err)
 }
 
 // me names this process in intents: the replica, and the boot that tells its former lives apart.
