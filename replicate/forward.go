@@ -307,7 +307,7 @@ func (g *Engine) unknownRecord(ctx context.Context, c *profile.Collection, w req
 func (g *Engine) recognize(ctx context.Context, c *profile.Collection, w request.Write) (store.Record, error) {
 	wctx, cancel := context.WithTimeout(ctx, g.Hold)
 	defer cancel()
-	g.births.wait(wctx)
+	g.awaitBirths(wctx, c.Name())
 	link := store.Link{Site: g.Self, Local: w.Local}
 	if rec, err := g.Ledger.Lookup(ctx, w.Collection, link); err == nil {
 		return rec, nil

@@ -50,7 +50,7 @@ func (g *Engine) enter(ctx context.Context, c *profile.Collection, l profile.Lis
 	defer leave()
 	wctx, cancel := context.WithTimeout(ctx, g.Hold)
 	defer cancel()
-	g.births.wait(wctx) // it may be one that a client is just making
+	g.awaitBirths(wctx, c.Name()) // it may be one that a client is just making
 	if rec, err := g.Ledger.Lookup(ctx, c.Name(), link); err == nil {
 		return g.enterLinked(ctx, c, rec, l)
 	}

@@ -48,7 +48,7 @@ func (g *Engine) aboutTo(ctx context.Context, collection, local string) (*profil
 		if errors.Is(err, store.ErrNotFound) { // it may just be made: then it is known in a moment
 			wctx, cancel := context.WithTimeout(ctx, g.Hold)
 			defer cancel()
-			g.births.wait(wctx)
+			g.awaitBirths(wctx, c.Name())
 			rec, err = g.Ledger.Lookup(ctx, collection, link)
 		}
 		return c, rec, err

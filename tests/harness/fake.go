@@ -52,6 +52,8 @@ type Fault struct {
 	Times        int
 	// Wait delays the call, before anything else.
 	Wait time.Duration
+	// Linger delays the answer, after everything else.
+	Linger time.Duration
 	// Commit says whether the call is done at all; Later does it that long after the answer.
 	Commit bool
 	Later  time.Duration
@@ -210,6 +212,9 @@ func (f *Fake) strike(w http.ResponseWriter, r *http.Request, e Entry, x *Fault)
 	default:
 		e.Status, e.Dropped = x.Status, x.Drop
 		f.record(e)
+	}
+	if x.Linger > 0 {
+		<-time.After(x.Linger)
 	}
 	if x.Drop {
 		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
