@@ -204,13 +204,22 @@ func (g *Engine) watchFellows(ctx context.Context) (lost []string, err error) {
 		}
 	}
 	f.mu.Unlock()
-	beats := make(map[string]string, len(names))
-	for _, name := range names {
-		if name == g.me() {
-			continue
+	// All at once: a look that takes longer than a beat, because many have been here, would never be steady.
+	said, errs := make([]string, len(names)), make([]error, len(names))
+	var asking sync.WaitGroup
+	for i, name := range names {
+		if name != g.me() {
+			asking.Go(func() { said[i], errs[i] = g.heard(ctx, name) })
 		}
-		if beats[name], err = g.heard(ctx, name); err != nil {
-			return nil, err
+	}
+	asking.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	beats := make(map[string]string, len(names))
+	for i, name := range names {
+		if name != g.me() {
+			beats[name] = said[i]
 		}
 	}
 	return f.see(beats, g.now(), g.Replica), nil
