@@ -8,7 +8,6 @@ import (
 
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
-	"github.com/meridian-gateway/meridian/store/memory"
 )
 
 // lose kills a gateway and has it begin again with an empty store that is known to have lost something.
@@ -23,12 +22,10 @@ func (c *cluster) lose(s request.Site) {
 	c.guards[s].kill()
 	_ = g.Stop(c.t.Context())
 	c.boot++
-	empty := &memory.Store{}
-	empty.Born(store.Life{ID: fmt.Sprint("life-", c.boot), State: store.Rebuilt})
+	c.stores[s].Lose(store.Life{ID: fmt.Sprint("life-", c.boot), State: store.Rebuilt})
 	if c.watch != nil {
 		c.watch.forget(s)
 	}
-	c.stores[s] = empty
 	c.start(s)
 }
 
@@ -159,7 +156,7 @@ func TestAllStoresAreLost(t *testing.T) {
 
 // TestForgetfulChaos is TestChaos with stores that are lost, one or two in a run, with everything that was under way.
 func TestForgetfulChaos(t *testing.T) {
-	from, to := 0, 60
+	from, to := 0, 30
 	if testing.Short() {
 		to = 10
 	}

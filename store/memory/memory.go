@@ -73,11 +73,11 @@ func (s *Store) now() time.Time {
 	return time.Now()
 }
 
-// Born says in which life the store is; a store of which nothing is said has lived.
-func (s *Store) Born(l store.Life) {
+// Lose forgets everything, and begins a life.
+func (s *Store) Lose(l store.Life) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.life = l
+	s.records, s.life = nil, l // all else is made anew with the records
 }
 
 // Life implements store.Lives.
