@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -97,6 +98,8 @@ func TestWatchRevertsAtACopy(t *testing.T) {
 		c.converged(gid, "sf", "chicago", "paris")
 		local := c.entry(gid, "paris").Local
 		report := c.watching("paris", profile.Watch{Every: time.Minute})
+		synctest.Wait()
+		c.at("paris").Drift = profile.DriftReport
 		report.must(t)
 		c.edit("paris", local, map[string]any{"title": "wrong", "assignee": "eve", "more": 1})
 		report.must(t)
@@ -104,6 +107,8 @@ func TestWatchRevertsAtACopy(t *testing.T) {
 		if n := report.state.Noticed[NoticeReported]; n != 1 || c.apis["paris"].get(local)["title"] != "wrong" {
 			t.Errorf("reported %d times, %v", n, c.apis["paris"].get(local))
 		}
+		synctest.Wait()
+		c.at("paris").Drift = profile.DriftOverwrite
 		w := c.watching("paris", mend)
 		w.must(t)
 		if r := c.apis["paris"].get(local); r["title"] != "t" || r["assignee"] != "eve" || w.state.Noticed[NoticeReverted] != 1 {
