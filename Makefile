@@ -22,6 +22,11 @@ build: ## build bin/meridian
 test: setup check ## install what the tests need, check the sources, run every test under the race detector
 	MERIDIAN_REQUIRE=1 go test -race -parallel 4 -timeout 30m ./...
 	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 30m -run 'TestChaos$$' ./replicate
+	./scripts/audit.sh
+
+.PHONY: audit
+audit: ## known vulnerabilities in what is used (govulncheck), dangerous constructs in what is written here (gosec)
+	./scripts/audit.sh
 
 .PHONY: long
 long: setup ## the black-box tests with all their rounds, gateways under the race detector too

@@ -44,7 +44,7 @@ func clientTLS(base *tls.Config, mutual bool, site request.Site, network, server
 		if !mutual && serverName == "" {
 			return nil
 		}
-		base = &tls.Config{}
+		base = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	c := base.Clone()
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
