@@ -85,6 +85,7 @@ type Journal struct {
 	pending []any // Commit, store.Settlement, Note, in order
 	syncs   []chan error
 	meta    map[string]string // changes of the meta table
+	marked  map[string]string // what was marked last
 	source  Source
 	err     error // why the last batch was not written
 	closed  bool
@@ -161,7 +162,7 @@ func open(ctx context.Context, path string, id store.Identity) (j *Journal, busy
 		return nil, false, err
 	}
 	db.SetMaxOpenConns(1)
-	j = &Journal{at: path, db: db, meta: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
+	j = &Journal{at: path, db: db, meta: make(map[string]string), marked: make(map[string]string), wake: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := j.claim(ctx, id); err != nil {
 		return nil, isBusy(err), errors.Join(err, db.Close())
 	}
@@ -246,9 +247,14 @@ func (j *Journal) nudge() {
 // Mark remembers a short text under a name, such as the life of the store that the journal follows.
 func (j *Journal) Mark(name, text string) {
 	j.mu.Lock()
-	j.meta[name] = text
+	same := j.marked[name] == text && text != ""
+	if !same {
+		j.meta[name], j.marked[name] = text, text
+	}
 	j.mu.Unlock()
-	j.nudge()
+	if !same { // an idle gateway writes nothing
+		j.nudge()
+	}
 }
 
 // Marked is what Mark remembered last, also before a restart; "" for nothing.
@@ -314,6 +320,9 @@ func (j *Journal) Reset(ctx context.Context) error {
 	if err := j.Sync(ctx); err != nil {
 		return err
 	}
+	j.mu.Lock()
+	clear(j.marked)
+	j.mu.Unlock()
 	_, err := j.db.ExecContext(ctx, "delete from record; delete from note; delete from meta where key not in ('identity', 'journal')")
 	return down(err)
 }

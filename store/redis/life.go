@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -332,12 +334,12 @@ func (s *Store) noteJournals(ctx context.Context) error {
 		return down("store", err)
 	}
 	if len(all) > 0 { // none: it was just emptied
-		s.journal.Mark("journals", strings.Join(all, " "))
+		s.journal.Mark("journals", strings.Join(slices.Sorted(slices.Values(all)), " "))
 	}
 	_, seen := s.life.marks()
 	var b strings.Builder
-	for key, m := range seen {
-		b.WriteString(key + "\t" + m.String() + "\n")
+	for _, key := range slices.Sorted(maps.Keys(seen)) {
+		b.WriteString(key + "\t" + seen[key].String() + "\n")
 	}
 	s.journal.Mark("seen", b.String())
 	return nil

@@ -250,6 +250,16 @@ func (r *rescue) join(ctx context.Context, id string, state store.LifeState) err
 			seen[key] = m
 		}
 	}
+	// An emptied store does not know the other gateways' journals any more, and the next loss may come before they are back.
+	known, err := r.client.SMembers(ctx, r.keys.rescue("known:"+id)).Result()
+	if err != nil {
+		return err
+	}
+	for _, j := range known {
+		if err := r.client.HSetNX(ctx, r.keys.journals(), j, r.now().UnixMilli()).Err(); err != nil {
+			return err
+		}
+	}
 	if err := r.follow(ctx, id); err != nil {
 		return err
 	}
