@@ -317,13 +317,14 @@ func (s *Store) remembered(ctx context.Context) (id string, seen map[string]mark
 
 // follow has the journal follow a life, and the store know of the journal.
 func (s *Store) follow(ctx context.Context, id string) error {
+	// One without a journal is known too: what it writes is in no journal.
+	if err := s.client.HSet(ctx, s.keys.journals(), s.self(), s.now().UnixMilli()).Err(); err != nil {
+		return down("store.Open", err)
+	}
 	if s.journal == nil {
 		return nil
 	}
 	s.journal.Mark("life", id)
-	if err := s.client.HSet(ctx, s.keys.journals(), s.journal.ID(), s.now().UnixMilli()).Err(); err != nil {
-		return down("store.Open", err)
-	}
 	return s.noteJournals(ctx)
 }
 
