@@ -51,3 +51,16 @@ func TestLeastPrivilege(t *testing.T) {
 	waitLost(t, s)
 	reopened(t, s)
 }
+
+// No address brings the gateway down, and an error never shows a password.
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{"redis://a:6379/0", "rediss://user:secret@a", "redis+sentinel://m@a:1,b:2/3?tls=true", "redis+cluster://u:p@a,b", "redis://%zz", "redis:"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := parseURL("redis://:hunter22secret@h" + s); err != nil && strings.Contains(err.Error(), "hunter22secret") {
+			t.Error("the error shows the password")
+		}
+		_, _ = parseURL(s)
+	})
+}

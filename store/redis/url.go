@@ -2,6 +2,7 @@ package redis
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -18,9 +19,13 @@ func parseURL(text string) (*goredis.UniversalOptions, error) {
 	scheme, _, _ := strings.Cut(text, "://")
 	switch scheme {
 	case "redis", "rediss":
+		u, err := url.Parse(text)
+		if err != nil {
+			return nil, errNoURL
+		}
 		o, err := goredis.ParseURL(text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("store %s: this is no address of a Redis: want redis://[user:password@]host:6379/0", shown(u))
 		}
 		return &goredis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig}, nil
 	case "redis+sentinel", "redis+cluster":
@@ -29,10 +34,16 @@ func parseURL(text string) (*goredis.UniversalOptions, error) {
 	return nil, fmt.Errorf("store %q: want redis://, rediss://, redis+sentinel:// or redis+cluster://", scheme)
 }
 
+// errNoURL says nothing of the text: it may hold a password.
+var errNoURL = errors.New("the store is not a URL; special characters of a password are written %40, %2F and so on")
+
+// shown is an address without what may be secret in it.
+func shown(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
+
 func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, err
+		return nil, errNoURL
 	}
 	q := u.Query()
 	o := &goredis.UniversalOptions{Username: q.Get("username"), Password: q.Get("password"), SentinelUsername: q.Get("sentinel_username"),
@@ -41,7 +52,7 @@ func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
 	if sentinel {
 		port = "26379"
 		if o.MasterName = u.User.Username(); o.MasterName == "" {
-			return nil, fmt.Errorf("store %s: want the master's name, redis+sentinel://MASTER@host1,host2/0", u.Redacted())
+			return nil, fmt.Errorf("store %s: want the master's name, redis+sentinel://MASTER@host1,host2/0", shown(u))
 		}
 	} else if u.User != nil {
 		o.Username = u.User.Username()
@@ -49,7 +60,7 @@ func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
 	}
 	for host := range strings.SplitSeq(u.Host, ",") {
 		if host == "" {
-			return nil, fmt.Errorf("store %s: an empty host", u.Redacted())
+			return nil, fmt.Errorf("store %s: an empty host", shown(u))
 		}
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
@@ -58,7 +69,7 @@ func parseMany(text string, sentinel bool) (*goredis.UniversalOptions, error) {
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if o.DB, err = strconv.Atoi(db); err != nil || !sentinel && o.DB != 0 {
-			return nil, fmt.Errorf("store %s: %q is no database here", u.Redacted(), db)
+			return nil, fmt.Errorf("store %s: %q is no database here", shown(u), db)
 		}
 	}
 	if q.Get("tls") == "true" {
