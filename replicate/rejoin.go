@@ -151,6 +151,9 @@ func (g *Engine) wait(site request.Site, err error) {
 // introduce asks the other sites whether they know a site whose store is new. When none does it is new; when one does, its store
 // was lost. Until they have answered it serves clients: a new network starts one gateway at a time.
 func (g *Engine) introduce(ctx context.Context, l store.Life) error {
+	if g.gate.shut.Load() { // it is known by now that it was lost
+		return g.rebuild(store.Rebuilding(ctx), l)
+	}
 	var failed error
 	for _, site := range g.asked() {
 		g.rejoin.mu.Lock()

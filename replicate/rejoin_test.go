@@ -174,3 +174,47 @@ func TestForgetfulChaos(t *testing.T) {
 		})
 	}
 }
+
+// A store that is new and not known to have been lost: the other sites know better. One that is new because the network is new serves at
+// once, and stays as it is also when it was only heard later.
+func TestANewStoreIsIntroduced(t *testing.T) {
+	for _, lost := range []bool{true, false} {
+		t.Run(fmt.Sprint("lost ", lost), func(t *testing.T) {
+			watch := newWatcher()
+			inBubbleWith(t, cluster{corr: true, watch: watch}, func(c *cluster) {
+				c.stop("sf")
+				if !lost {
+					c.cut("sf", "chicago", true)
+					c.cut("sf", "paris", true)
+					c.stores["sf"].Lose(store.Life{ID: "first", State: store.Fresh})
+					c.start("sf")
+				} else {
+					c.start("sf")
+				}
+				made, local := c.must("sf", request.Create, "", `{"category":"desk","status":"closed","n":1}`)
+				if lost {
+					c.converged(made.Entry.ID, "sf", "chicago", "paris")
+					c.stop("sf")
+					watch.forget("sf")
+					c.stores["sf"].Lose(store.Life{ID: "second", State: store.Fresh})
+					c.start("sf")
+				} else {
+					time.Sleep(time.Minute)
+					c.cut("sf", "chicago", false)
+					c.cut("sf", "paris", false)
+				}
+				c.rebuilt("sf")
+				time.Sleep(time.Minute)
+				e := c.entry(made.Entry.ID, "sf")
+				if e.Role != request.Owner || e.Local != local || (e.Version.Epoch.Num > 1) != lost {
+					t.Errorf("sf is %s of %s in %s", e.Role, e.Local, e.Version.Mark())
+				}
+				c.must("sf", request.Update, local, `{"n":2}`)
+				c.converged(made.Entry.ID, "sf", "chicago", "paris")
+				for _, f := range watch.faults {
+					t.Error(f)
+				}
+			})
+		})
+	}
+}
