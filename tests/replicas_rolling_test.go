@@ -7,8 +7,8 @@ import (
 	"github.com/meridian-gateway/meridian/tests/harness"
 )
 
-// All gateways of a site are asked to end and started again, one after the other, under load: no call fails, but that a client meets a
-// gateway that is not there.
+// All gateways of a site are asked to end and started again, one after the other, under load: no call is answered with an
+// error, but a client may meet a gateway that is not there, or a connection that just ends.
 func TestReplicasRestartInTurn(t *testing.T) {
 	t.Parallel()
 	n, doors := replicated(t, 2, false, "")
