@@ -56,13 +56,33 @@ func (p *parser) limits(at *yaml.Node, s limitsSpec) Limits {
 		}
 	}
 	l.ClientRate = p.rate(child(at, "client_rate"), "limits.client_rate", s.ClientRate)
-	l.ClientWrites = 256
-	if d := child(at, "client_writes"); d != at && s.ClientWrites != 0 {
-		if l.ClientWrites = s.ClientWrites; s.ClientWrites < 1 {
-			p.fault(d, fmt.Sprintf("limits.client_writes: %d is not 1 or more", s.ClientWrites), "")
+	l.ClientWrites = p.count(child(at, "client_writes"), at, "limits.client_writes", s.ClientWrites, 256)
+	l.Connections = p.count(child(at, "connections"), at, "limits.connections", s.Connections, 10_000)
+	return l
+}
+
+// count reads a number of 1 or more, which is otherwise where the file does not say.
+func (p *parser) count(at, parent *yaml.Node, key string, n, otherwise int) int {
+	if at == parent || n == 0 {
+		return otherwise
+	}
+	if n < 1 {
+		p.fault(at, fmt.Sprintf("%s: %d is not 1 or more", key, n), "")
+	}
+	return n
+}
+
+// hostName is what clients may call a site, with or without a port.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+// hosts reads the names of a site.
+func (p *parser) hosts(at *yaml.Node, site string, names []string) []string {
+	for i, name := range names {
+		if !hostName.MatchString(name) {
+			p.fault(item(at, i), fmt.Sprintf("%s.hosts: %q is not the name of a host", site, clip(name)), "as in desk.example.org or desk.example.org:8443")
 		}
 	}
-	return l
+	return names
 }
 
 func (p *parser) defaults(at *yaml.Node, s defaultsSpec) (Defaults, time.Duration) {

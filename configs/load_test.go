@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Limits{Body: 1 << 20, Header: 32 << 10, Depth: 64, HeaderTimeout: 5 * time.Second, BodyTimeout: 30 * time.Second, ClientWrites: 256}, n.Limits); diff != "" {
+	if diff := cmp.Diff(Limits{Body: 1 << 20, Header: 32 << 10, Depth: 64, HeaderTimeout: 5 * time.Second, BodyTimeout: 30 * time.Second, ClientWrites: 256, Connections: 10_000}, n.Limits); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(Defaults{"accept", "forward", "immediate", "cascade", "overwrite", "refuse"}, n.Defaults); diff != "" {

@@ -88,6 +88,8 @@ type Limits struct {
 	// ClientRate is how many writes of one client may begin in a second, 0 for any number; ClientWrites how many may be under way.
 	ClientRate   float64
 	ClientWrites int
+	// Connections is how many may be open at each address of a gateway.
+	Connections int
 }
 
 // Defaults are what routes do where they do not say.
@@ -102,6 +104,8 @@ type Site struct {
 	Upstream    *url.URL
 	Credentials upstream.Credentials
 	Listen      string
+	// Hosts are the names by which clients call the site, with or without a port; none for any name.
+	Hosts []string
 	// TLS is that of the listener for clients; its zero value is none.
 	TLS   TLS
 	Peer  Peer

@@ -62,6 +62,7 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	out := Site{Name: request.Site(name), Profile: tuned,
 		Upstream: r.url(spec.Upstream, "http://127.0.0.1:9001", "upstream"),
 		Listen:   r.listen(spec.Listen, "127.0.0.1:8001", "listen"),
+		Hosts:    p.hosts(child(node, "hosts"), name, spec.Hosts),
 		Peer: Peer{Listen: r.listen(spec.Peer.Listen, "127.0.0.1:8101", "peer", "listen"),
 			URL: r.url(spec.Peer.URL, "http://127.0.0.1:8101", "peer", "url")},
 		Admin:       Admin{Listen: r.listen(spec.Admin.Listen, "127.0.0.1:8201", "admin", "listen"), Token: Secret(spec.Admin.Token), ViewToken: Secret(spec.Admin.ViewToken)},

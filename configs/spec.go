@@ -34,6 +34,7 @@ type limitsSpec struct {
 	BodyTimeout   string `yaml:"body_timeout"`
 	ClientRate    string `yaml:"client_rate"`
 	ClientWrites  int    `yaml:"client_writes"`
+	Connections   int    `yaml:"connections"`
 }
 
 type defaultsSpec struct {
@@ -51,6 +52,7 @@ type siteSpec struct {
 	Upstream    string            `yaml:"upstream"`
 	Credentials credentialsSpec   `yaml:"credentials"`
 	Listen      string            `yaml:"listen"`
+	Hosts       []string          `yaml:"hosts"`
 	TLS         siteTLSSpec       `yaml:"tls"`
 	Peer        peerSpec          `yaml:"peer"`
 	Admin       adminSpec         `yaml:"admin"`

@@ -4,15 +4,18 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	_ "embed" // for the description of the API
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"os"
 	"strings"
+	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/gorilla/mux"
 	"go.uber.org/zap"
 
@@ -67,7 +70,7 @@ func NewAdmin(o AdminOptions) http.Handler {
 		o.Log = zap.NewNop()
 	}
 	a := &admin{AdminOptions: o, token: sha256.Sum256([]byte(o.Token)), view: sha256.Sum256([]byte(o.ViewToken))}
-	r := mux.NewRouter().UseEncodedPath()
+	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	get := func(path, name string, h http.HandlerFunc) {
 		r.Handle(path, a.open(h)).Methods("GET", "HEAD").Name(name)
 	}
@@ -97,6 +100,11 @@ func notAllowed(w http.ResponseWriter, r *http.Request) {
 // that name as Host, and one that posts across origins says so in Origin.
 func (a *admin) rebinding(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bound(w, adminTimeout)
+		if !plainPath(r.URL.EscapedPath()) {
+			writeProblem(w, r, *closing(problemOf(request.Invalid, "the path can be read in more than one way; write it plainly")))
+			return
+		}
 		if a.Token == "" && !loopbackHost(r.Host) {
 			writeProblem(w, r, problemOf(request.Forbidden, "the admin address has no token, so it answers to loopback names only"))
 			return
@@ -109,6 +117,23 @@ func (a *admin) rebinding(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// adminTimeout is how long the body of a call may take.
+const adminTimeout = 30 * time.Second
+
+// plainPath reports whether a path has no empty or dot segments, no backslashes and no control characters, escaped or not.
+func plainPath(escaped string) bool {
+	p, err := url.PathUnescape(escaped)
+	if err != nil || escaped == "" || escaped[0] != '/' {
+		return false
+	}
+	for i, s := range strings.Split(p, "/") {
+		if s == "." || s == ".." || s == "" && i > 0 && i < strings.Count(p, "/") {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(p, func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f })
 }
 
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
@@ -228,16 +253,23 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return &request.Error{Op: "admin", Kind: unsupported, Detail: "the call needs Content-Type: application/json"}
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return &request.Error{Op: "admin", Kind: request.TooLarge, Err: err}
-		}
-		return &request.Error{Op: "admin", Kind: request.Invalid, Detail: "the body is not the JSON object that is described in /api/v1/openapi.yaml: " + err.Error(), Err: err}
+	if e := r.Header["Content-Encoding"]; len(e) > 0 {
+		return &request.Error{Op: "admin", Kind: unsupported, Detail: "Content-Encoding " + clip(e[0]) + " is not taken here"}
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return &request.Error{Op: "admin", Kind: request.Invalid, Detail: "there is something behind the JSON object"}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return &request.Error{Op: "admin", Kind: request.TooLarge, Err: err}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &request.Error{Op: "admin", Kind: slowBody}
+	}
+	if err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // or the caller would be taken for gone when it passes
+		// Unlike encoding/json this refuses names that are there twice or in another case, invalid UTF-8, and anything behind the object.
+		err = jsonv2.Unmarshal(body, v, jsonv2.RejectUnknownMembers(true))
+	}
+	if err != nil {
+		return &request.Error{Op: "admin", Kind: request.Invalid, Detail: "the body is not the JSON object that is described in /api/v1/openapi.yaml: " + err.Error(), Err: err}
 	}
 	return nil
 }

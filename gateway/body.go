@@ -67,6 +67,9 @@ func (c *intercepted) fields(body []byte) (request.Fields, error) {
 	if err := of.CheckBody(c.m.Verb, t, body, c.Depth); err != nil {
 		return nil, err
 	}
+	if c.r.Method == http.MethodPost && overridesInside(body) {
+		return nil, bad("the body asks to be taken for another method (_method); send it with the method that is meant")
+	}
 	if c.m.Verb == profileCreate || !of.DecodeNeedsCurrent(t) {
 		return of.Decode(c.m.Verb, t, body, nil)
 	}

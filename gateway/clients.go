@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,10 +84,26 @@ func (c *clients) enter(name string) (leave func(), ok bool) {
 	}, true
 }
 
-// forget drops clients that have nothing under way and have not been seen for a minute.
+// forget drops clients that have nothing under way: those that have not been seen for a minute or, when there are none, those that
+// have been idle for longest. One that calls under ever new credentials costs no more memory than this.
 func (c *clients) forget(now time.Time) {
+	var seen []time.Time
 	for name, x := range c.list {
-		if x.busy == 0 && now.Sub(x.last) > time.Minute {
+		switch {
+		case x.busy > 0:
+		case now.Sub(x.last) > time.Minute:
+			delete(c.list, name)
+		default:
+			seen = append(seen, x.last)
+		}
+	}
+	if len(c.list) < maxClients || len(seen) == 0 {
+		return
+	}
+	slices.SortFunc(seen, time.Time.Compare)
+	until := seen[len(seen)/4]
+	for name, x := range c.list {
+		if x.busy == 0 && !x.last.After(until) {
 			delete(c.list, name)
 		}
 	}

@@ -56,7 +56,7 @@ type Options struct {
 	Depth         int
 	BodyTimeout   time.Duration
 	AnswerTimeout time.Duration
-	// Hosts, when given, are the only names this face answers to; others get 421.
+	// Hosts, when given, are the only names this face answers to; others get 421. One without a port is meant at any.
 	Hosts []string
 	// Trusted are the proxies before this gateway whose Forwarded, X-Forwarded-* and Meridian-free words are believed and
 	// added to. From anyone else these headers are replaced.
@@ -163,14 +163,22 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, ownPrefix) {
+		bound(w, refusedTimeout)
 		f.own.ServeHTTP(w, r)
 		return
 	}
 	path := r.URL.EscapedPath()
 	profile := f.Profile()
 	m, ok, err := profile.Match(r.Method, path)
-	if err == nil && overrides(r) {
-		err = f.overridden(profile, r, path, m, ok)
+	if err == nil {
+		if asked := overrides(r); len(asked) > 0 {
+			err = f.overridden(asked, profile, path, m, ok)
+		}
+	}
+	if d, knows := profile.(unusual); knows && !ok && err == nil && d.Unusual(r.Method, path) {
+		w.Header().Set("Allow", methods)
+		f.refused(w, r, *closing(problemOf(badMethod, r.Method+" is not taken at a path of a described collection")))
+		return
 	}
 	switch {
 	case err != nil:

@@ -46,7 +46,7 @@ func TestMoves(t *testing.T) {
 		{"/api/v1/requests/none/transfer", `{"to":"tokyo"}`, 404, "nothing is known as none"},
 		{ref + "/return", ``, 202, `"role":"owner"`},
 		{ref + "/return", `{"by":"ann"}`, 202, `"by":"ann from 127.0.0.1"`},
-		{ref + "/return", `{"to":"tokyo"}`, 400, "unknown field"},
+		{ref + "/return", `{"to":"tokyo"}`, 400, "unknown object member name"},
 		{ref + "/reclaim", `{}`, 400, "say why"},
 		{ref + "/reclaim", `{"reason":" \t"}`, 400, "say why"},
 		{ref + "/reclaim", `{"reason":"` + strings.Repeat("ü", 1001) + `"}`, 400, "longer than 1000"},

@@ -119,6 +119,8 @@ func (f *face) pass(w http.ResponseWriter, r *http.Request) {
 func (f *face) rewrite(p *httputil.ProxyRequest, rawPath string) {
 	f.upstream.aim(p.Out.URL, rawPath, p.In.URL)
 	p.Out.Host = ""
+	noSwitch(p.Out.Method, p.Out.Header)
+	unrepeated(p.Out)
 	stripInternal(p.Out.Header)
 	f.forwarded(p.Out.Header, p.In)
 	if len(p.In.Trailer) > 0 {

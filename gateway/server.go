@@ -43,7 +43,8 @@ func Server(o ServerOptions) *http.Server {
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           o.Handler,
+		Handler:           framed(o.Handler),
+		ConnContext:       withWire,
 		ReadHeaderTimeout: o.HeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
 		MaxHeaderBytes:    max(o.MaxHeader-4096, 1024), // net/http adds as much of its own

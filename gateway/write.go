@@ -65,6 +65,10 @@ func (c *intercepted) read() bool {
 	if r.Body != nil && r.Body != http.NoBody {
 		bound(c.w, c.BodyTimeout)
 	}
+	if err := unhooked(r.Header); err != nil {
+		c.refuse(problemFor(err))
+		return false
+	}
 	if c.m.Collection.IsFile() && c.m.Verb == profileCreate {
 		return c.upload()
 	}

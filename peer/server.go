@@ -66,8 +66,13 @@ const bodyTimeout = 30 * time.Second
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answerer{s: s, w: w, path: r.URL.EscapedPath()}
 	defer a.recover()
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // of refused calls too; not every test's writer can
 	serve := s.route(a.path)
 	switch {
+	case r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil:
+		// No gateway is a browser. Where calls are not signed a page could speak for a site otherwise, under a name that it has point here.
+		a.plain(http.StatusForbidden, &request.Error{Op: "peer", Kind: request.Forbidden, Detail: "a web page is no gateway"})
+		return
 	case serve == nil || r.URL.RawQuery != "":
 		a.plain(http.StatusNotFound, &request.Error{Op: "peer", Kind: request.NotFound, Detail: "no such endpoint"})
 		return
@@ -170,7 +175,6 @@ func (s *server) body(a *answerer, r *http.Request) ([]byte, error) {
 		return nil, tooLarge
 	}
 	rc := http.NewResponseController(a.w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every test's writer can
 	b := make([]byte, 0, max(r.ContentLength, 512)+1)
 	in := http.MaxBytesReader(a.w, r.Body, s.o.MaxBody)
 	for {

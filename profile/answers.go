@@ -162,7 +162,7 @@ func usable(id string) bool {
 	if id == "" || len(id) > 256 || id == "." || id == ".." {
 		return false
 	}
-	return !strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd || r >= 0x80 && r < 0xa0 })
+	return !hidden(id) && !strings.ContainsRune(id, 0xfffd)
 }
 
 // matched is what the profile's expression finds in a text.

@@ -51,6 +51,7 @@ func (c *compiler) matcher(p *Profile) {
 			c.enter(p, p.Collections[name], verb)
 		}
 	}
+	p.homes = p.matcher.homes()
 }
 
 // onlyOne is what to do about two calls that a client's one could be.
@@ -123,16 +124,16 @@ func (c *compiler) enterAt(p *Profile, call *call, r *route) {
 }
 
 // Match tells what a call is, by its method and its path as it was on the wire, without query. ok=false: it is no call of a
-// described collection. The error has Kind Invalid and is for writes only: one that must be refused, because the API might take
-// its odd path for that of a described record although it is spelled differently (dot segments, doubled, encoded or back
-// slashes, another case), or because its id is none.
+// described collection. The error has Kind Invalid, of a call that must be refused: the API might take its odd path for that of a
+// described record, or of anything else, although it is spelled differently (dot segments, doubled, encoded or back slashes; of
+// writes also another case), or the id of a write is none.
 func (p *Profile) Match(method, escapedPath string) (m Match, ok bool, err error) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	t := p.matcher[method]
 	if t == nil || method == http.MethodOptions {
-		return Match{}, false, nil
+		return Match{}, false, p.wanders(escapedPath)
 	}
 	trimmed := escapedPath
 	if len(trimmed) > 1 {
@@ -141,10 +142,13 @@ func (p *Profile) Match(method, escapedPath string) (m Match, ok bool, err error
 	var caught caught
 	r := t.exact.find(trimmed, &caught)
 	switch {
-	case r == nil && method == http.MethodGet:
+	case r == nil && method == http.MethodGet && !odd(escapedPath):
 		return Match{}, false, nil
 	case r == nil:
-		return Match{}, false, t.disguised(trimmed, escapedPath)
+		if err := t.disguised(trimmed, escapedPath); err != nil {
+			return Match{}, false, err
+		}
+		return Match{}, false, p.wanders(escapedPath)
 	}
 	m = Match{Verb: r.verb, Collection: r.collection}
 	for i, name := range r.names {
@@ -158,7 +162,7 @@ func (p *Profile) Match(method, escapedPath string) (m Match, ok bool, err error
 		switch {
 		case err == nil && of.validID(id):
 		case method == http.MethodGet:
-			return Match{}, false, nil
+			return Match{}, false, p.wanders(escapedPath) // a word of the API's own, as in /tickets/export.csv
 		default:
 			return Match{}, false, &request.Error{Op: "profile.Match", Kind: request.Invalid,
 				Detail: "the id " + clip(raw) + " is none: want " + of.wantID() + ", or SITE: before these"}
@@ -281,9 +285,4 @@ func usualID(s string) bool {
 		}
 	}
 	return true
-}
-
-// Overrides reports whether a call asks, by a header, to be taken for another method than its own.
-func Overrides(h http.Header) bool {
-	return h["X-Http-Method-Override"] != nil || h["X-Http-Method"] != nil || h["X-Method-Override"] != nil
 }

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -26,7 +25,7 @@ collections:
 		{"GET /", ""}, {"POST /", ""}, {"POST /api/tickets/7", ""}, {"PATCH /api/tickets", ""}, {"PATCH /api/tickets/7/comments", ""},
 		{"OPTIONS /api/tickets/7", ""}, {"PROPFIND /api/tickets/7", ""}, {"POST /api/ticketsx", ""}, {"PUT /Files/a%20b", ""},
 		// Reads with odd paths pass.
-		{"GET /api//tickets/7", ""}, {"GET /api/tickets/a%2Fb", ""}, {"GET /API/tickets/7", ""}, {"GET /api/tickets/..", ""}, {"OPTIONS /api//tickets", ""},
+		{"GET /api//tickets/7", "!"}, {"GET /api/tickets/a%2Fb", "!"}, {"GET /API/tickets/7", ""}, {"GET /api/tickets/..", "!"}, {"OPTIONS /api//tickets", "!"},
 		// Writes that would slip past.
 		{"PATCH /api//tickets/7", invalid}, {"PATCH //api/tickets/7", invalid}, {"PATCH /api/./tickets/7", invalid}, {"PATCH /api/x/../tickets/7", invalid},
 		{"PATCH /api/tickets//7", invalid}, {"PATCH /api/tickets/7//", invalid}, {"PATCH /api/tickets/7/.", invalid}, {"POST /api/tickets/x/..", invalid},
@@ -62,12 +61,6 @@ collections:
 	}
 }
 
-func TestOverrides(t *testing.T) {
-	if !Overrides(http.Header{"X-Http-Method-Override": {"PATCH"}}) || Overrides(http.Header{"X-Method": {"PATCH"}}) {
-		t.Error("overrides")
-	}
-}
-
 func FuzzMatch(f *testing.F) {
 	for _, s := range []string{"/tickets/7", "/tickets//7", "/tickets/%37", "/TICKETS/../tickets/7", "/%zz", "//", ""} {
 		f.Add("PATCH", s)
@@ -91,7 +84,7 @@ func matches(t *testing.T, p *Profile, method, path string) {
 	if ok && (err != nil || m.Collection == nil || m.ID != "" && !m.Collection.validID(m.ID)) {
 		t.Fatal(m, err)
 	}
-	if err != nil && (ok || method == "GET" || method == "HEAD" || method == "OPTIONS") {
+	if err != nil && (ok || (method == "GET" || method == "HEAD" || method == "OPTIONS") && !odd(path)) {
 		t.Fatal(method, path, err)
 	}
 	if ok && m.Verb != Create && m.Verb != List && !strings.Contains(path, m.RawID) {

@@ -32,6 +32,7 @@ type Profile struct {
 
 	alive   *alive
 	matcher matcher
+	homes   [][]string
 }
 
 // Order are the names of the collections, those of parents before those of their children.

@@ -263,7 +263,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
 		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
-		BodyTimeout: n.Limits.BodyTimeout, Client: gateway.ClientLimit{Parallel: n.Limits.ClientWrites, Rate: n.Limits.ClientRate}, Files: a.files})
+		BodyTimeout: n.Limits.BodyTimeout, Client: gateway.ClientLimit{Parallel: n.Limits.ClientWrites, Rate: n.Limits.ClientRate}, Hosts: site.Hosts, Files: a.files})
 	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h, a.certs.clients)
 	a.addresses.Client = addr
 	return err
@@ -283,15 +283,12 @@ func (a *App) serve(name, addr string, h http.Handler, secure *tls.Config) (stri
 	if err != nil {
 		return "", err
 	}
-	if secure != nil {
-		l = tls.NewListener(l, secure)
-	}
 	n := a.network.Load()
 	srv := gateway.Server(gateway.ServerOptions{Handler: h, HeaderTimeout: n.Limits.HeaderTimeout, MaxHeader: int(n.Limits.Header), Log: a.log})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := gateway.Serve(srv, l, gateway.ListenOptions{TLS: secure, HandshakeTimeout: n.Limits.HeaderTimeout, Connections: n.Limits.Connections}); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
 		}
 	}()
