@@ -86,6 +86,10 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 demo: ## the furniture company with its request APIs, in one process
 	go run ./cmd/meridian demo
 
+.PHONY: man
+man: ## the manual pages, into dist/man
+	go run ./cmd/meridian man dist/man
+
 .PHONY: bench
 bench: ## measure, side by side with peers
 	go run ./bench

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 	"unicode/utf8"
 )
@@ -20,12 +19,8 @@ type bar struct {
 const barPause = 5 * time.Second
 
 func (c *command) bar() *bar {
-	b := &bar{out: c.err, at: time.Now()}
-	if f, ok := c.err.(*os.File); ok {
-		info, err := f.Stat()
-		b.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return b
+	_, tty := terminalOf(c.err)
+	return &bar{out: c.err, at: time.Now(), terminal: tty}
 }
 
 func (b *bar) show(line string) {

@@ -54,14 +54,14 @@ func (c *command) check() *cobra.Command {
 	c.siteFlag(cmd, "a site that has to be in it")
 	p.flags(c, cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 1 && c.config != "" {
+		if len(args) == 1 && cmd.Flags().Changed("config") {
 			return misuse("say the network file once: as FILE or as --config")
 		}
 		if len(args) == 1 {
 			c.config = args[0]
 		}
 		if c.config == "" {
-			return misuse("say which network file: meridian check FILE")
+			return misuse("say which network file: meridian check FILE (or set MERIDIAN_CONFIG)")
 		}
 		if err := p.sane(cmd); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,10 +39,13 @@ var errSaid = errors.New("said already")
 type command struct {
 	in       io.Reader
 	out, err io.Writer
-	output   string // table | json
-	config   string
-	site     string
-	admin    string
+	// output is asTable or asJSON; with yaml what is JSON is written as YAML.
+	output string
+	yaml   bool
+	mode   string // --color
+	config string
+	site   string
+	admin  string
 }
 
 // Run runs one command line and returns its exit code. It ends early, and in an orderly way, when ctx does.
@@ -70,6 +75,7 @@ func (c *command) root() *cobra.Command {
 		Short: "A synchronizing gateway before the request APIs of several sites",
 		Long: "meridian stands before the request API of each site, brings requests to the site that owns them and keeps\n" +
 			"copies at other sites in step.\n\n" +
+			"MERIDIAN_CONFIG and MERIDIAN_SITE stand for --config and --site where these are left out.\n\n" +
 			"Exit codes: 0 done, 1 it failed or something was found, 2 wrong use or a bad network file,\n" +
 			"3 the gateway cannot be reached.",
 		Example: "  meridian demo\n  meridian check network.yaml\n  meridian run --config network.yaml --site chicago\n" +
@@ -77,20 +83,55 @@ func (c *command) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.PersistentFlags().StringVarP(&c.output, "output", "o", "table", "table for people, json for programs")
-	choose(root, "output", "table", "json")
+	root.PersistentFlags().StringVarP(&c.output, "output", "o", asTable, "table for people; json or yaml, the same value, for programs")
+	choose(root, "output", asTable, asJSON, asYAML)
+	c.colourFlag(root)
 	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
-		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.version())
+		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.man(), c.version())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if c.output != "table" && c.output != "json" {
-			return misuse("-o %s: want table or json", c.output)
-		}
-		return nil
-	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
 	return group(root, func(cmd *cobra.Command) error { return cmd.Help() })
+}
+
+// prepare takes what all commands share, before one of them runs.
+func (c *command) prepare(cmd *cobra.Command) error {
+	switch c.output {
+	case asTable, asJSON:
+	case asYAML:
+		c.output, c.yaml = asJSON, true
+	default:
+		return misuse("-o %s: want table, json or yaml", c.output)
+	}
+	if !slices.Contains([]string{colourAuto, colourAlways, colourNever}, c.mode) {
+		return misuse("--color %s: want auto, always or never", c.mode)
+	}
+	c.out = screenOf(c.out, c.mode)
+	c.fromEnvironment(cmd)
+	return nil
+}
+
+// The variables that stand for flags which are left out.
+const (
+	envConfig = "MERIDIAN_CONFIG"
+	envSite   = "MERIDIAN_SITE"
+	envToken  = "MERIDIAN_ADMIN_TOKEN"
+)
+
+// fromEnvironment takes the network file and the site from the environment, for commands that want them and were not told otherwise.
+func (c *command) fromEnvironment(cmd *cobra.Command) {
+	f := cmd.Flags()
+	if f.Changed("admin") || f.Changed("upstream") {
+		return
+	}
+	if f.Lookup("config") != nil && !f.Changed("config") {
+		c.config = os.Getenv(envConfig)
+	}
+	// check is for any file, and with --all a site is one too many.
+	if f.Lookup("site") != nil && !f.Changed("site") && !f.Changed("all") && cmd.Name() != "check" {
+		c.site = os.Getenv(envSite)
+	}
 }
 
 // group makes a command that only has commands below it refuse words that are none of them; bare says what it does without any.

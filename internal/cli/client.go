@@ -43,7 +43,7 @@ type client struct {
 // client finds the gateway that the flags name.
 func (c *command) client() (*client, error) {
 	// No proxy of the environment: the token is for the gateway alone. No redirects for the same reason.
-	k := &client{token: os.Getenv("MERIDIAN_ADMIN_TOKEN"), http: &http.Client{Transport: &http.Transport{Proxy: nil},
+	k := &client{token: os.Getenv(envToken), http: &http.Client{Transport: &http.Transport{Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	switch {
 	case c.admin != "" && (c.config != "" || c.site != ""):
@@ -177,8 +177,7 @@ func (c *command) asked(ctx context.Context, q question, v any, show func() erro
 		return err
 	}
 	if c.output == "json" {
-		_, err := fmt.Fprintln(c.out, strings.TrimSpace(string(text)))
-		return err
+		return c.text(text)
 	}
 	if err := json.Unmarshal(text, v); err != nil {
 		return fmt.Errorf("the gateway's answer is not understood; is this meridian of another version? %w", err)

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -36,7 +38,7 @@ func (c *command) siteFlag(cmd *cobra.Command, usage string) {
 
 func (c *command) siteNames(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var out []cobra.Completion
-	if n, _, err := readLenient(c.config); err == nil {
+	if n, _, err := readLenient(cmp.Or(c.config, os.Getenv(envConfig))); err == nil {
 		for _, s := range siteList(n) {
 			out = append(out, string(s))
 		}

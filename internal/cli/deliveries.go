@@ -94,7 +94,7 @@ func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags, 
 			if d.State == request.Waiting || d.State == request.Pending {
 				next = momentOf(d.Due)
 			}
-			t.row(d.Request, d.Site, d.State, d.Acked, d.Owed, momentOf(d.Since), d.Attempts, next, cut(d.Cause, 90))
+			t.row(d.Request, d.Site, state(d.State), d.Acked, d.Owed, momentOf(d.Since), d.Attempts, next, cut(d.Cause, 90))
 		}
 		if err := t.flush(); err != nil {
 			return err

@@ -3,12 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/internal/demo"
@@ -33,7 +31,7 @@ func (c *command) demo() *cobra.Command {
 			return misuse("--network %s: want %s", network, strings.Join(configs.Examples(), ", "))
 		}
 		ctx := cmd.Context()
-		o := demo.Options{Network: network, Dir: dir, Version: version}
+		o := demo.Options{Network: network, Dir: dir, Version: builtAs().Version}
 		if tour {
 			o.Begin = demo.TourBegins(network)
 		}
@@ -57,10 +55,4 @@ func (c *command) demo() *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-// colour reports whether the output is a terminal that wants colours.
-func (c *command) colour() bool {
-	f, ok := c.out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

@@ -56,7 +56,7 @@ func (c *command) requestsList() *cobra.Command {
 			}
 			t := newTable(c.out, "REQUEST", "COLLECTION", "OWNER", "VERSION", "HERE", "ID HERE", "UPDATED", "STATE")
 			for _, r := range v.Requests {
-				t.row(r.Request, r.Collection, r.Owner, r.Version, r.Role, r.Local, moment(r.Updated), stateOf(r))
+				t.row(r.Request, r.Collection, r.Owner, r.Version, r.Role, r.Local, moment(r.Updated), state(stateOf(r)))
 			}
 			if err := t.flush(); err != nil {
 				return err

@@ -116,7 +116,7 @@ type serving struct {
 func (c *command) serve(ctx context.Context, s serving) error {
 	for _, site := range s.sites {
 		a, err := app.Start(ctx, app.Options{Network: s.network, Site: site, ConfigPath: s.network.Path, Logger: s.log, Overrides: s.at, UpstreamMoved: s.moved,
-			Version: version})
+			Version: builtAs().Version})
 		if err != nil {
 			_ = s.stop(ctx)
 			return coded{Failed, fmt.Errorf("the gateway of %s cannot start: %w%s", site, err, remedy(err))}

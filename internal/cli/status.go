@@ -25,7 +25,7 @@ func (c *command) status() *cobra.Command {
 			f := v.Forwarding
 			t := newTable(c.out)
 			t.row("site", v.Site+" of network "+v.Network)
-			t.row("state", v.State)
+			t.row("state", state(v.State))
 			t.row("ready", ready)
 			t.row("network file", f.ConfigHash)
 			if f.InDoubt > 0 {
@@ -66,7 +66,7 @@ func (c *command) destinations(list []gateway.Destination) error {
 		if d.LastError != "" && d.State != gateway.OK {
 			remarks = append(remarks, cut(d.LastError, 90))
 		}
-		t.row(d.Site, d.State, d.Breaker, d.Pending, d.InFlight, d.Waiting, d.Parked, seconds(d.OldestAge), seconds(d.Lag.P50),
+		t.row(d.Site, state(d.State), state(d.Breaker), d.Pending, d.InFlight, d.Waiting, d.Parked, seconds(d.OldestAge), seconds(d.Lag.P50),
 			seconds(d.Lag.P99), strings.Join(remarks, "; "))
 	}
 	return t.flush()

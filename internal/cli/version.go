@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -8,30 +9,66 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is that of the software.
-const version = "0.1.0-dev"
+// The build sets these with -ldflags '-X github.com/meridian-gateway/meridian/internal/cli.version=1.2.3 -X ….commit=… -X ….built=…'.
+// What is left out comes from what the Go tool wrote into the program.
+var version, commit, built string
 
-// revision is the commit that the program was built from, where the build knows it.
-func revision() string {
+// unreleased is the version of a program that no release was made of.
+const unreleased = "0.1.0-dev"
+
+// build is what is known of how this program was made.
+type build struct {
+	Version string `json:"version"`
+	// Commit is the revision of the sources; Changed says that there were changes that are in no commit.
+	Commit  string `json:"commit,omitempty"`
+	Changed bool   `json:"changed,omitempty"`
+	// Built is when, in RFC 3339; of a build without that knowledge, when the commit was made.
+	Built    string `json:"built,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// builtAs is how this program was made.
+func builtAs() build {
+	b := build{Version: cmp.Or(version, unreleased), Commit: commit, Built: built, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return ""
+		return b
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = cmp.Or(b.Commit, s.Value)
+		case "vcs.time":
+			b.Built = cmp.Or(b.Built, s.Value)
+		case "vcs.modified":
+			b.Changed = commit == "" && s.Value == "true"
 		}
 	}
-	return ""
+	return b
 }
 
 func (c *command) version() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: exactly(0), RunE: func(*cobra.Command, []string) error {
-		platform := runtime.GOOS + "/" + runtime.GOARCH
-		if c.output == "json" {
-			return c.json(map[string]string{"version": version, "revision": revision(), "go": runtime.Version(), "platform": platform})
-		}
-		_, err := fmt.Fprintln(c.out, "meridian", version, platform, runtime.Version(), revision())
-		return err
-	}}
+	return &cobra.Command{Use: "version", Short: "Print the version, and how this program was built", Args: exactly(0),
+		Long:    "Print the version, the commit of the sources, when it was built, and for which platform with which Go. Name these when you report a fault.",
+		Example: "  meridian version\n  meridian version -o json",
+		RunE: func(*cobra.Command, []string) error {
+			b := builtAs()
+			if c.output == "json" {
+				return c.json(b)
+			}
+			if b.Commit != "" && b.Changed {
+				b.Commit += ", with changes that are in no commit"
+			}
+			t := newTable(c.out)
+			t.row("meridian", b.Version)
+			t.row("commit", cmp.Or(b.Commit, "not known"))
+			t.row("built", cmp.Or(b.Built, "not known"))
+			t.row("go", b.Go)
+			t.row("platform", b.Platform)
+			if err := t.flush(); err != nil {
+				return fmt.Errorf("the version cannot be printed: %w", err)
+			}
+			return nil
+		}}
 }
