@@ -35,6 +35,7 @@ type engine struct {
 	reclaimed []string
 	dismissed string
 	health    gateway.Forwarding
+	owed      []request.Delivery
 	err       error
 }
 
@@ -76,7 +77,7 @@ func (e *engine) Requests(context.Context, request.ID, int) ([]store.Record, err
 	return e.list, e.err
 }
 func (e *engine) Deliveries(context.Context, store.Filter) ([]request.Delivery, string, error) {
-	return nil, "", e.err
+	return e.owed, "", e.err
 }
 func (e *engine) Retry(context.Context, store.Filter, time.Time) (int, error) { return 0, e.err }
 func (e *engine) Cancel(context.Context, request.ID, request.Site) error      { return e.err }
@@ -95,16 +96,23 @@ func always(e request.Entry, holders ...request.Delivery) func(int) store.Record
 // serve makes an admin API, and a command line that asks it.
 func serve(t *testing.T, e *engine) func(in string, args ...string) (code int, out, errs string) {
 	t.Helper()
+	url := address(t, e)
+	return func(in string, args ...string) (int, string, string) {
+		var out, errs bytes.Buffer
+		code := Run(t.Context(), append(args, "--admin", url), strings.NewReader(in), &out, &errs)
+		return code, out.String(), errs.String()
+	}
+}
+
+// address is where the admin API before an engine is.
+func address(t *testing.T, e *engine) string {
+	t.Helper()
 	if e.look == nil {
 		e.look = always(request.Entry{Role: request.Owner, Owner: "chicago", Version: at(1, 2, "chicago")})
 	}
 	s := httptest.NewServer(gateway.NewAdmin(gateway.AdminOptions{Network: "furniture", Site: "chicago", Operator: e, Watcher: e}))
 	t.Cleanup(s.Close)
-	return func(in string, args ...string) (int, string, string) {
-		var out, errs bytes.Buffer
-		code := Run(t.Context(), append(args, "--admin", s.URL), strings.NewReader(in), &out, &errs)
-		return code, out.String(), errs.String()
-	}
+	return s.URL
 }
 
 // squeezed are the words of a table, however wide its columns are.

@@ -42,10 +42,14 @@ type command struct {
 	// output is asTable or asJSON; with yaml what is JSON is written as YAML.
 	output string
 	yaml   bool
-	mode   string // --color
-	config string
-	site   string
-	admin  string
+	// several has each value be a document of its own: there will be more than one.
+	several bool
+	mode    string // --color
+	config  string
+	site    string
+	admin   string
+	// saidConfig and saidSite tell that these come from the command line and not from the environment.
+	saidConfig, saidSite bool
 }
 
 // Run runs one command line and returns its exit code. It ends early, and in an orderly way, when ctx does.
@@ -122,6 +126,7 @@ const (
 // fromEnvironment takes the network file and the site from the environment, for commands that want them and were not told otherwise.
 func (c *command) fromEnvironment(cmd *cobra.Command) {
 	f := cmd.Flags()
+	c.saidConfig, c.saidSite = f.Changed("config"), f.Changed("site")
 	if f.Changed("admin") || f.Changed("upstream") {
 		return
 	}

@@ -180,9 +180,14 @@ func (c *command) asked(ctx context.Context, q question, v any, show func() erro
 		return c.text(text)
 	}
 	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("the gateway's answer is not understood; is this meridian of another version? %w", err)
+		return notUnderstood(err)
 	}
 	return show()
+}
+
+// notUnderstood is the error about an answer that is JSON, but not what was asked for.
+func notUnderstood(err error) error {
+	return fmt.Errorf("the gateway's answer is not understood; is it of another version than this program (meridian version, meridian status -o json)? %w", err)
 }
 
 // question is one call of the admin API.

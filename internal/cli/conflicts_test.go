@@ -102,7 +102,7 @@ func TestStatusOfTransfers(t *testing.T) {
 	}
 	e.health.Count(gateway.Counts{Conflicts: 2, Waiting: 3, Open: 1, Parked: 4})
 	_, out, _ := run("", "status")
-	for _, want := range []string{"conflicts 2 requests", "3 waiting, 1 open, 4 parked"} {
+	for _, want := range []string{"2 requests have conflict records", "4 transfers are parked", "1 hand-over is under way", "3 transfers are planned"} {
 		if !strings.Contains(squeezed(out), want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}

@@ -35,6 +35,9 @@ func (c *command) text(value []byte) error {
 		if out, err = yamlOf(value); err != nil {
 			return fmt.Errorf("the answer cannot be written as YAML; -o json has it as it is: %w", err)
 		}
+		if c.several {
+			out = append([]byte("---\n"), out...)
+		}
 	}
 	_, err := c.out.Write(out)
 	return err

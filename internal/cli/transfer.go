@@ -161,7 +161,7 @@ func (k *client) ask(ctx context.Context, q question, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("the gateway's answer is not understood; is this meridian of another version? %w", err)
+		return notUnderstood(err)
 	}
 	return nil
 }
