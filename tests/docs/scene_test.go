@@ -259,6 +259,7 @@ func (s *scene) run(b *block, code int) {
 		within = min(within, 3*time.Second)
 		harness.Pause(time.Second) // as long as a reader takes, at least
 	}
+	s.remember(b.text)
 	err := harness.Poll(within, func() error {
 		out, err := s.command(b.text).CombinedOutput()
 		got := s.there(string(out))
@@ -281,8 +282,17 @@ func (s *scene) run(b *block, code int) {
 		}
 		return nil
 	})
-	if err != nil && (!write() || b.shows == nil || b.json) {
+	if err != nil && (!write() || b.shows == nil || b.json && b.shown != "x\n") {
 		s.t.Errorf("%s:%d: %s%v", s.page, b.line, b.text, err)
+	}
+}
+
+var export = regexp.MustCompile(`(?m)^export ([A-Z_]+)=(\S*)$`)
+
+// remember keeps what a block exports for those behind it, as the reader's shell does.
+func (s *scene) remember(text string) {
+	for _, m := range export.FindAllStringSubmatch(text, -1) {
+		s.env = append(s.env, m[1]+"="+strings.ReplaceAll(s.here(m[2]), "$PWD", s.dir))
 	}
 }
 

@@ -96,12 +96,21 @@ func (s *scene) ready(site string) {
 //	api SITE refuse METHOD STATUS      its answer, until mend
 //	api SITE slow METHOD DURATION
 //	api SITE lose METHOD               it does one call and breaks the connection
+//	end COMMAND                        Ctrl-C in the terminal in which the block COMMAND runs
 //	sh COMMAND                         has to succeed, and is tried until it does
 func (s *scene) direct(what string) {
 	s.t.Helper()
 	words := strings.Fields(what)
 	if len(words) == 0 {
 		s.t.Fatalf("%s: an empty direction", s.page)
+	}
+	if words[0] == "end" {
+		x := s.terminals[strings.TrimPrefix(what, "end ")+"\n"]
+		if x == nil {
+			s.t.Fatalf("%s: there is no terminal for %q", s.page, what)
+		}
+		x.end(s.t)
+		return
 	}
 	if words[0] != "sh" && s.cast == nil {
 		s.t.Fatalf("%s: %q is for the scene two", s.page, what)
