@@ -42,8 +42,10 @@ type AdminOptions struct {
 	Watches WatchLister
 	// Rebuilder tells of a store that was lost; nil: nothing is served of it.
 	Rebuilder Rebuilder
-	Metrics   *Metrics
-	Log       *zap.Logger
+	// Routes tells of the routes in force; nil: nothing is served of them.
+	Routes  RouteLister
+	Metrics *Metrics
+	Log     *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
 	// a loopback address, nor when OpenHealth is set.
 	Token string

@@ -55,6 +55,9 @@ func (a *admin) api(r *mux.Router) {
 		handle("GET", "/rejoin", a.rejoinState)
 		handle("POST", "/rejoin", a.rejoinWithout)
 	}
+	if a.Routes != nil {
+		handle("GET", "/routes", a.routes)
+	}
 	if a.Watches != nil {
 		handle("GET", "/watch", a.watch)
 	}

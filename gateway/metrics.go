@@ -34,6 +34,7 @@ type Metrics struct {
 	breaker    *prometheus.GaugeVec
 	skew       *prometheus.GaugeVec
 	routes     *prometheus.CounterVec
+	hits       *prometheus.CounterVec
 	inDoubt    prometheus.Gauge
 	conflicts  prometheus.Gauge
 	transfers  *prometheus.GaugeVec
@@ -96,6 +97,7 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	m.breaker = gauge("breaker_state", "Breaker to a destination: 0 closed, 1 half-open, 2 open.", "destination")
 	m.skew = gauge("clock_skew_seconds", "How far a destination's clock is ahead of ours.", "destination")
 	m.routes = counter("route_errors_total", "Conditions of routes that failed and counted as not matched, by route.", "route")
+	m.hits = counter("route_hits_total", "How often routes were taken, by route.", "route")
 	m.inDoubt = gauge("in_doubt", "Writes whose outcome a person must settle.").WithLabelValues()
 	m.conflicts = gauge("conflicts", "Requests with conflict records that nobody has dismissed.").WithLabelValues()
 	m.transfers = gauge("transfers", "Hand-overs of ownership that are not done, by state (waiting, open, parked).", "state")
@@ -198,6 +200,13 @@ func (m *Metrics) Attempted(site request.Site, state request.State) {
 func (m *Metrics) RouteFailed(route string) {
 	if m != nil {
 		m.routes.WithLabelValues(route).Inc()
+	}
+}
+
+// RouteHit counts a route that was taken.
+func (m *Metrics) RouteHit(route string) {
+	if m != nil {
+		m.hits.WithLabelValues(route).Inc()
 	}
 }
 

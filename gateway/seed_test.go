@@ -32,6 +32,9 @@ func (noSeeder) Verifying(context.Context) (request.Verification, error) {
 func (noSeeder) CancelVerify(context.Context) (request.Verification, error) {
 	return request.Verification{}, nil
 }
+
+// RoutesInForce is empty.
+func (noSeeder) RoutesInForce() ([]RouteView, time.Time) { return nil, time.Time{} }
 func (noSeeder) Watching() []request.Watching {
 	return []request.Watching{{Collection: "tickets", Every: 30 * time.Second, Looked: 7, Error: "no"}}
 }

@@ -114,6 +114,13 @@ type Meter interface {
 	RouteFailed(route string)
 }
 
+// RouteMeter is a Meter that is told of routes one by one: of each time that one was taken, and of what failed in its condition, which
+// may hold a client's data and is not for logs.
+type RouteMeter interface {
+	RouteHit(route string)
+	RouteTrouble(route string, err error)
+}
+
 // Options say what an Engine works with. All but Clock, Meter and the durations are required.
 type Options struct {
 	Self    request.Site

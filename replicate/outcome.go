@@ -24,8 +24,15 @@ type outcome struct {
 	plan  *request.Plan
 }
 
-// judged turns a decision of the routes into what is to be done to a request as it is after the event.
+// judged turns a decision of the routes into what is to be done to a request as it is after the event, and counts it.
 func (g *Engine) judged(d routing.Decision, e request.Entry, holders []request.Delivery) outcome {
+	out := g.weighed(d, e, holders)
+	g.hit(out.fired)
+	return out
+}
+
+// weighed is the same for what may come to nothing: it is not counted.
+func (g *Engine) weighed(d routing.Decision, e request.Entry, holders []request.Delivery) outcome {
 	g.reportRoutes(d)
 	var out outcome
 	fire := func(t *routing.Taken) { out.fired = append(out.fired, t.Route.Name) }

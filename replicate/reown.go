@@ -170,7 +170,7 @@ func (g *Engine) orphan(id request.ID, why string) {
 // which nobody else knows happens what happens to one that is created. It is moved nowhere else: it may just have come from there.
 func (g *Engine) wanted(e *request.Entry, owe []request.Debt, unknown bool) []request.Debt {
 	made := g.created(*e)
-	changed := g.judged(g.router().Decide(routing.Input{Event: routing.Update, Collection: e.Collection, Site: g.Self, Owner: g.Self,
+	changed := g.weighed(g.router().Decide(routing.Input{Event: routing.Update, Collection: e.Collection, Site: g.Self, Owner: g.Self,
 		Origin: e.Origin, EnteredBy: e.EnteredBy, New: e.Fields, Now: g.now()}), *e, nil)
 	for _, d := range slices.Concat(made.debts, changed.debts) {
 		if d.Linked() && d.Site != g.Self && !slices.ContainsFunc(owe, func(x request.Debt) bool { return x.Site == d.Site }) {

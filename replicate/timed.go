@@ -50,7 +50,7 @@ func (o outcome) any() bool { return o.plan != nil || len(o.debts) > 0 }
 // would is what a scheduled route would do with a request.
 func (g *Engine) would(t Timed, name string, rec store.Record) outcome {
 	e := rec.Entry
-	out := g.judged(t.DecideRoute(name, routing.Input{Collection: e.Collection, Site: g.Self, Owner: g.Self, Origin: e.Origin,
+	out := g.weighed(t.DecideRoute(name, routing.Input{Collection: e.Collection, Site: g.Self, Owner: g.Self, Origin: e.Origin,
 		EnteredBy: e.EnteredBy, New: e.Fields, Now: g.now()}), e, rec.Holders)
 	if p := out.plan; p != nil && e.Plan != nil && e.Plan.To == p.To && e.Plan.Mode == p.Mode && !e.Plan.Parked {
 		out.plan = nil // it is on its way
@@ -101,5 +101,6 @@ func (g *Engine) runRoute(ctx context.Context, t Timed, name string, id request.
 	if _, err := g.step(ctx, rec, ev); err != nil && !errors.Is(err, store.ErrConflict) {
 		return false, err
 	}
+	g.hit([]string{name})
 	return true, nil
 }

@@ -226,6 +226,18 @@ func (g *Engine) decide(w request.Write, rec store.Record) outcome {
 func (g *Engine) reportRoutes(d routing.Decision) {
 	for _, e := range d.Errors {
 		g.Meter.RouteFailed(e.Route)
+		if m, ok := g.Meter.(RouteMeter); ok {
+			m.RouteTrouble(e.Route, e.Err)
+		}
+	}
+}
+
+// hit tells which routes were taken.
+func (g *Engine) hit(routes []string) {
+	if m, ok := g.Meter.(RouteMeter); ok {
+		for _, r := range routes {
+			m.RouteHit(r)
+		}
 	}
 }
 

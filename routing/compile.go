@@ -21,6 +21,8 @@ type Table struct {
 type compiled struct {
 	Route
 	when *condition // nil: always
+	// posted are the fields that the index finds it by.
+	posted []string
 }
 
 func (c *compiled) atoms() []atom {

@@ -157,6 +157,9 @@ func (t *Table) build(routes []int32) *index {
 			continue
 		}
 		ix.post(i, found[best])
+		if r := &t.routes[i]; !slices.Contains(r.posted, found[best].field) {
+			r.posted = append(r.posted, found[best].field)
+		}
 	}
 	return ix
 }

@@ -76,6 +76,7 @@ type App struct {
 	lags      lags
 	reach     reach
 	timers    timers
+	hits      hits
 	addresses Addresses
 
 	mu    sync.Mutex
@@ -104,7 +105,8 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.network.Store(o.Network)
 	a.metrics = gateway.NewMetrics(o.Network.Name, o.Site)
-	a.lags.Metrics = a.metrics
+	a.lags.Metrics, a.hits.since = a.metrics, time.Now()
+	a.lags.hits = &a.hits
 	defer func() {
 		if err != nil {
 			_ = a.Stop(context.WithoutCancel(ctx))
@@ -270,7 +272,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 }
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
-	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine,
+	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a,
 		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr

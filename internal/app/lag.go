@@ -15,6 +15,7 @@ const lagKept = 1024
 // lags remembers how long the last deliveries to each site took, for health; it passes everything on to the metrics.
 type lags struct {
 	*gateway.Metrics
+	hits  *hits
 	mu    sync.Mutex
 	sites map[request.Site]*lagRing
 }

@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 	choose(root, "output", asTable, asJSON, asYAML)
 	c.colourFlag(root)
 	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
-		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.man(), c.version())
+		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.man(), c.version())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return misuse("%w\nSee: %s --help", err, cmd.CommandPath())
 	})
