@@ -52,7 +52,7 @@ type AdminOptions struct {
 	// ViewToken may be sent instead of Token by those who may only look; "" for none.
 	ViewToken  string
 	OpenHealth bool
-	// Dashboard serves what is not below the paths of this face; nil: nothing.
+	// Dashboard serves what is not below the paths of this face, to everybody and without a token: it holds no data; nil: nothing.
 	Dashboard http.Handler
 	// Extend mounts further paths below /api/v1, behind the token: handle("POST", "/transfer/{ref}", h).
 	Extend func(handle func(method, path string, h http.HandlerFunc))
@@ -82,7 +82,8 @@ func NewAdmin(o AdminOptions) http.Handler {
 	r.Handle("/metrics", a.open(o.Metrics.Handler().ServeHTTP)).Methods("GET", "HEAD").Name("metrics")
 	a.api(r)
 	if o.Dashboard != nil {
-		r.PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
+		outside := func(r *http.Request, _ *mux.RouteMatch) bool { return !strings.HasPrefix(r.URL.Path, "/api/") }
+		r.PathPrefix("/").MatcherFunc(outside).Handler(o.Dashboard).Methods("GET", "HEAD")
 	}
 	// Nobody without the token learns what is there.
 	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))

@@ -28,6 +28,7 @@ import (
 	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/upstream"
+	"github.com/meridian-gateway/meridian/web"
 )
 
 type action = routing.Action
@@ -273,7 +274,8 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a,
-		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log})
+		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log,
+		Dashboard: web.Handler()})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr
 	return err
