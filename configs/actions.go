@@ -91,7 +91,7 @@ func (b *routeBuilder) action(at *yaml.Node, route, kind string, a actionSpec) *
 
 func (b *routeBuilder) pool(at *yaml.Node, route, name string) {
 	if _, ok := b.n.Pools[name]; name != "" && !ok {
-		b.p.fault(child(at, "pool"), fmt.Sprintf("route %s: there is no pool %q", route, clip(name)), nearest(name, slices.Collect(maps.Keys(b.n.Pools))))
+		b.p.fault(child(at, "pool"), fmt.Sprintf("route %s: there is no pool %q", route, clip(name)), Nearest(name, slices.Collect(maps.Keys(b.n.Pools))))
 	}
 }
 

@@ -173,7 +173,7 @@ func (p *parser) oneOf(at *yaml.Node, key, s, otherwise string, allowed ...strin
 
 // didYouMean is nearest without a list of all names.
 func didYouMean(s string, known []string) string {
-	if hint := nearest(s, known); strings.HasPrefix(hint, "did") {
+	if hint := Nearest(s, known); strings.HasPrefix(hint, "did") {
 		return hint
 	}
 	return ""

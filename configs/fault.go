@@ -112,8 +112,8 @@ func (f Faults) sort() Faults {
 	return slices.Compact(f)
 }
 
-// nearest is a hint at the name that is spelled most alike; where there is none, at what there is, if that is little.
-func nearest(word string, known []string) string {
+// Nearest is a hint at the name that is spelled most alike; where there is none, at what there is, if that is little.
+func Nearest(word string, known []string) string {
 	known = slices.Clone(known)
 	slices.Sort(known)
 	best, least := "", min(1+utf8.RuneCountInString(word)/4, 3)+1

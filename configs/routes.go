@@ -98,7 +98,7 @@ func (b *routeBuilder) route(at *yaml.Node, i int, r routeSpec) routing.Route {
 	}
 	b.names[r.Name] = true
 	if r.Collection != "" && !slices.Contains(b.collections, r.Collection) {
-		p.fault(child(at, "collection"), fmt.Sprintf("route %s: no profile has a collection %q", out.Name, clip(r.Collection)), nearest(r.Collection, b.collections))
+		p.fault(child(at, "collection"), fmt.Sprintf("route %s: no profile has a collection %q", out.Name, clip(r.Collection)), Nearest(r.Collection, b.collections))
 	}
 	for k, ev := range r.On {
 		if s := p.oneOf(item(child(at, "on"), k), "on", ev, "", words(routing.Events())...); s != "" {
@@ -180,7 +180,7 @@ func (b *routeBuilder) siteList(at *yaml.Node, route string, names []string) []r
 	var out []request.Site
 	for i, s := range names {
 		if !slices.Contains(b.sites, s) {
-			b.p.fault(item(at, i), fmt.Sprintf("route %s: there is no site %q", route, clip(s)), nearest(s, b.sites))
+			b.p.fault(item(at, i), fmt.Sprintf("route %s: there is no site %q", route, clip(s)), Nearest(s, b.sites))
 			continue
 		}
 		out = append(out, request.Site(s))

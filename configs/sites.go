@@ -42,7 +42,7 @@ func (p *parser) sites(root *yaml.Node, s *fileSpec, n *Network, d profiled) {
 		if spec.Profile != "" && s.Profiles != nil {
 			if _, known := s.Profiles[spec.Profile]; !known {
 				p.fault(child(kv.value, "profile"), fmt.Sprintf("site %s: there is no profile %q", name, clip(spec.Profile)),
-					nearest(spec.Profile, slices.Collect(maps.Keys(s.Profiles))))
+					Nearest(spec.Profile, slices.Collect(maps.Keys(s.Profiles))))
 			}
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -92,9 +91,7 @@ func (c *command) root() *cobra.Command {
 	c.colourFlag(root)
 	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
 		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.demo(), c.man(), c.version())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return misuse("%w\nSee: %s --help", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagRefused)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
 	return group(root, func(cmd *cobra.Command) error { return cmd.Help() })
 }
@@ -146,40 +143,7 @@ func group(cmd *cobra.Command, bare func(*cobra.Command) error) *cobra.Command {
 		if len(args) == 0 {
 			return bare(cmd)
 		}
-		hint := ""
-		if cmd.SuggestionsMinimumDistance = 2; len(cmd.SuggestionsFor(args[0])) > 0 {
-			hint = "; did you mean " + strings.Join(cmd.SuggestionsFor(args[0]), " or ") + "?"
-		}
-		return misuse("there is no command %q%s\nSee: %s --help", cmd.CommandPath()+" "+args[0], hint, cmd.CommandPath())
+		return misuse("there is no command %q; %s\nSee all: %s --help", cmd.CommandPath()+" "+args[0], instead(cmd, args[0]), cmd.CommandPath())
 	}
 	return cmd
-}
-
-// which is what a group says when no command of it is named.
-func which(cmd *cobra.Command) error {
-	var names []string
-	for _, sub := range cmd.Commands() {
-		if sub.IsAvailableCommand() {
-			names = append(names, sub.Name())
-		}
-	}
-	return misuse("%s: say one of %s", cmd.CommandPath(), strings.Join(names, ", "))
-}
-
-// exactly and atMost are cobra's own rules, with the exit code of wrong use.
-func exactly(n int) cobra.PositionalArgs { return counted(cobra.ExactArgs(n)) }
-func atMost(n int) cobra.PositionalArgs  { return counted(cobra.MaximumNArgs(n)) }
-
-func counted(rule cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := rule(cmd, args); err != nil {
-			return misuse("%w\nUse: %s", err, cmd.UseLine())
-		}
-		for _, a := range args {
-			if a == "" {
-				return misuse("an argument is empty\nUse: %s", cmd.UseLine())
-			}
-		}
-		return nil
-	}
 }

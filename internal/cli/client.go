@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,8 +35,10 @@ func (c *command) asking(cmd *cobra.Command) *cobra.Command {
 
 // client speaks to one gateway's admin API.
 type client struct {
-	base, token, hint string
-	http              *http.Client
+	base, token string
+	// hint says whose admin address it is, with whose token, and where that comes from.
+	hint reach
+	http *http.Client
 }
 
 // client finds the gateway that the flags name.
@@ -51,7 +52,7 @@ func (c *command) client() (*client, error) {
 	case c.admin != "":
 		return k, k.at(c.admin)
 	case c.config == "":
-		return nil, misuse("say which gateway: --config FILE --site NAME, or --admin URL")
+		return nil, misuse("say which gateway: --config FILE --site NAME (or set MERIDIAN_CONFIG and MERIDIAN_SITE), or --admin URL%s", fileHere())
 	}
 	n, missing, err := readLenient(c.config)
 	if err != nil {
@@ -62,11 +63,12 @@ func (c *command) client() (*client, error) {
 	}
 	a := n.Sites[request.Site(c.site)].Admin
 	k.base = "http://" + reachable(a.Listen)
-	k.hint = fmt.Sprintf("is `meridian run --site %s` running?", c.site)
+	k.hint = reach{site: c.site, file: c.config, listen: a.Listen, token: k.token, network: n}
 	if k.token == "" && !strings.Contains(a.Token.Reveal(), unset) {
 		k.token = a.Token.Reveal()
+		k.hint.fromFile = true
 	} else if k.token == "" {
-		return nil, misuse("the admin token of %s is in a variable that is not set here: set MERIDIAN_ADMIN_TOKEN (not set: %s)",
+		return nil, misuse("the admin token of %s is in a variable that is not set here (%s). Set MERIDIAN_ADMIN_TOKEN to the token",
 			c.site, strings.Join(missing, ", "))
 	}
 	return k, nil
@@ -81,7 +83,7 @@ func (k *client) at(admin string) error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return misuse("--admin %s: want HOST:PORT or http(s)://HOST:PORT", admin)
 	}
-	k.base, k.hint = strings.TrimRight(admin, "/"), "is a gateway running there, and is this its admin address?"
+	k.base = strings.TrimRight(admin, "/")
 	return nil
 }
 
@@ -108,7 +110,14 @@ func (k *client) call(ctx context.Context, method, path string, in any) (json.Ra
 	}
 	resp, err := k.http.Do(r)
 	if err != nil {
-		return nil, coded{Unreachable, fmt.Errorf("no gateway answers at %s: %s (%w)", r.URL.Host, k.hint, bare(err))}
+		if context.Cause(ctx) == context.Canceled {
+			return nil, coded{Failed, fmt.Errorf("interrupted while waiting for the gateway at %s", r.URL.Host)}
+		}
+		at, why := " at "+r.URL.Host, inWords(bare(err).Error())
+		if strings.Contains(why, r.URL.Host) {
+			at = ""
+		}
+		return nil, coded{Unreachable, fmt.Errorf("no gateway answers%s: %s.\n%s", at, why, k.hint.check(r.URL.Host))}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -138,24 +147,6 @@ func (k *client) request(ctx context.Context, method, path string, in any) (*htt
 		r.Header.Set("Authorization", "Bearer "+k.token)
 	}
 	return r, nil
-}
-
-// answer tells a gateway's answer from its problems, and from somebody else's answer.
-func (k *client) answer(host string, resp *http.Response, text []byte) (json.RawMessage, error) {
-	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	switch {
-	case resp.StatusCode == http.StatusUnauthorized && k.token == "":
-		return nil, coded{Failed, fmt.Errorf("the gateway at %s wants a token: set MERIDIAN_ADMIN_TOKEN", host)}
-	case resp.StatusCode == http.StatusUnauthorized:
-		return nil, coded{Failed, fmt.Errorf("the gateway at %s does not take this token: is the one in MERIDIAN_ADMIN_TOKEN, or in the network file, that of the site?", host)}
-	case kind == "application/problem+json":
-		var p struct{ Title, Detail string }
-		_ = json.Unmarshal(text, &p) // without it there is the status
-		return nil, coded{Failed, errors.New(cmp.Or(p.Detail, p.Title, resp.Status))}
-	case resp.StatusCode >= 300 || kind != "application/json" || !json.Valid(text):
-		return nil, coded{Unreachable, fmt.Errorf("what answers at %s is no admin API of a gateway (%s): give the admin address, not the clients' or the peers'", host, resp.Status)}
-	}
-	return text, nil
 }
 
 // bare is the cause of a failed call without method and address.

@@ -119,7 +119,7 @@ func TestHelpers(t *testing.T) {
 	}{
 		{[]string{"__complete", "transfer", "17", "--mode", "m"}, Done, "move"},
 		{[]string{"__complete", "transfer", "17", "--config", "../../configs/furniture/network.yaml", "--to", ""}, Done, "chicago"},
-		{[]string{"conflicts"}, Misused, "list, show"},
+		{[]string{"conflicts"}, Misused, "meridian conflicts list: List"},
 		{[]string{"conflicts", "lst"}, Misused, "did you mean list"},
 	} {
 		var out bytes.Buffer

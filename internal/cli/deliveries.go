@@ -41,11 +41,11 @@ func (c *command) filterFlags(cmd *cobra.Command, f *filter) {
 	choose(cmd, "state", deliveryStates()...)
 }
 
-func (f filter) check() error {
+func (f filter) check(c *command) error {
 	if s := strings.ReplaceAll(f.state, " ", "-"); s != "" && !slices.Contains(deliveryStates(), s) {
 		return misuse("--state %s: want one of %s", f.state, strings.Join(deliveryStates(), ", "))
 	}
-	return nil
+	return c.target(f.to)
 }
 
 func (c *command) deliveriesList() *cobra.Command {
@@ -71,7 +71,7 @@ func (c *command) deliveriesShow() *cobra.Command {
 }
 
 func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags, none string) error {
-	if err := f.check(); err != nil {
+	if err := f.check(c); err != nil {
 		return err
 	}
 	id, err := c.id(ctx, f.ref)
@@ -117,7 +117,7 @@ func (c *command) deliveriesRetry() *cobra.Command {
 		if len(args) == 1 {
 			f.ref = args[0]
 		}
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		at, err := sinceOf(since, time.Now())
@@ -169,6 +169,9 @@ func (c *command) deliveriesCancel() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if to == "" {
 			return misuse("say which delivery: --to SITE")
+		}
+		if err := c.target(to); err != nil {
+			return err
 		}
 		id, err := c.id(cmd.Context(), args[0])
 		if err != nil {

@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +18,7 @@ type siteName = request.Site
 // load reads a network file and prints all its faults where they are.
 func (c *command) load(path string) (*configs.Network, error) {
 	if path == "" {
-		return nil, misuse("say which network file: --config FILE")
+		return nil, misuse("say which network file: --config FILE, or set MERIDIAN_CONFIG%s", fileHere())
 	}
 	n, err := configs.Load(path)
 	if err != nil {
@@ -29,11 +31,36 @@ func (c *command) load(path string) (*configs.Network, error) {
 func (c *command) faults(path string, err error) error {
 	faults, ok := errors.AsType[configs.Faults](err)
 	if !ok {
-		return coded{Misused, err}
+		return noFile(path, err)
 	}
 	source, _ := os.ReadFile(path) // it could be read a moment ago; without it there are no excerpts
 	fmt.Fprint(c.err, printable(faults.Render(source), true))
 	return misuse("%s has %s", path, plural(len(faults), "fault"))
+}
+
+// noFile says why a network file cannot be read.
+func noFile(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		at := ""
+		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+			at = " in " + dir
+		}
+		return misuse("there is no network file %s%s%s", path, at, fileHere())
+	case errors.Is(err, fs.ErrPermission):
+		return misuse("the network file %s may not be read by this user: ask its owner, or use sudo", path)
+	}
+	return misuse("the network file %s cannot be read: %w", path, err)
+}
+
+// fileHere points at a network file where people put it.
+func fileHere() string {
+	for _, path := range []string{"network.yaml", "/etc/meridian/network.yaml"} {
+		if _, err := os.Stat(path); err == nil {
+			return "; there is " + path
+		}
+	}
+	return ""
 }
 
 // unset stands for a variable that is not set where a command only wants to know where a gateway is.
@@ -90,11 +117,39 @@ func chosen(n *configs.Network, site string, all bool) ([]request.Site, error) {
 	case all:
 		return names, nil
 	case site == "":
-		return nil, misuse("say which site: --site NAME; the network file has %s", join(names))
+		return nil, misuse("say which site: --site NAME, or set MERIDIAN_SITE; the network file has %s", join(names))
 	case !slices.Contains(names, request.Site(site)):
-		return nil, misuse("there is no site %q in the network file; it has %s", site, join(names))
+		return nil, noSite(n, site)
 	}
 	return []request.Site{request.Site(site)}, nil
+}
+
+// noSite says that a site is not in the network file, and which are.
+func noSite(n *configs.Network, site string) error {
+	var known []string
+	for _, s := range siteList(n) {
+		known = append(known, string(s))
+	}
+	hint := strings.ReplaceAll(configs.Nearest(site, known), `"`, "")
+	if strings.HasPrefix(hint, "did you mean") {
+		hint += " It has " + strings.Join(known, ", ")
+	}
+	return misuse("there is no site %q in the network file: %s", site, hint)
+}
+
+// target checks the name of another site, where there is a network file to look into. The gateway knows it for certain.
+func (c *command) target(site string) error {
+	if site == "" || c.config == "" {
+		return nil
+	}
+	n, _, err := readLenient(c.config)
+	if err != nil {
+		return nil // which is said where the file is needed
+	}
+	if _, ok := n.Sites[request.Site(site)]; !ok {
+		return noSite(n, site)
+	}
+	return nil
 }
 
 func join[T ~string](names []T) string {

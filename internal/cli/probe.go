@@ -50,7 +50,7 @@ func (p *probing) sane(cmd *cobra.Command) error {
 // probe compares the API of a site with its profile.
 func (c *command) probe(ctx context.Context, n *configs.Network, p probing) error {
 	if _, err := chosen(n, p.site, false); err != nil {
-		return misuse("there is no site %q in the network file; it has %s", p.site, join(siteList(n)))
+		return err
 	}
 	site := n.Sites[request.Site(p.site)]
 	o, err := c.probeOptions(site, p)

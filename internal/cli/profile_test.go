@@ -81,7 +81,7 @@ func TestProfileLearnMisuse(t *testing.T) {
 	for _, x := range []struct {
 		args, want string
 	}{
-		{"profile", "say one of learn"},
+		{"profile", "profile learn [SITE]: Propose"},
 		{"profile learn", "say where the list of records is"},
 		{"profile learn --path /t", "say which API"},
 		{"profile learn chicago --path /t", "say which API"},
@@ -94,7 +94,7 @@ func TestProfileLearnMisuse(t *testing.T) {
 		{"profile learn --path /t --upstream http://h --header X-Key:${NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE is not set"},
 		{"profile learn --path /t --upstream http://h --set status", "want MEMBER=VALUE"},
 		{"profile learn --path t --upstream http://h", "begins with /"},
-		{"profile learn a b", "accepts at most 1"},
+		{"profile learn a b", "one argument too many"},
 	} {
 		code, out, errs := runLine(t, strings.Fields(x.args)...)
 		if code != Misused || !strings.Contains(errs+out, x.want) || strings.Contains(errs, "hidden") {

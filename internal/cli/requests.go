@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,8 +21,23 @@ type pageFlags struct {
 }
 
 func (p *pageFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&p.limit, "limit", 100, "how many at most, up to 1000")
+	p.limit = 100
+	cmd.Flags().Var((*most)(&p.limit), "limit", "how many at most, up to 1000")
 	cmd.Flags().StringVar(&p.after, "after", "", "continue where the last list ended")
+}
+
+// most is the value of --limit: what the admin API takes.
+type most int
+
+func (m *most) String() string { return strconv.Itoa(int(*m)) }
+func (m *most) Type() string   { return "number" }
+func (m *most) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1000 {
+		return errors.New("a number from 1 to 1000")
+	}
+	*m = most(n)
+	return nil
 }
 
 // more tells how a list goes on.

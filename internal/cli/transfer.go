@@ -43,6 +43,9 @@ func (c *command) transfer() *cobra.Command {
 		case mode != "ownership" && mode != "move":
 			return misuse("--mode %s: want ownership or move; copies are made by routes", mode)
 		}
+		if err := c.target(to); err != nil {
+			return err
+		}
 		return c.order(cmd.Context(), post(requestPath(args[0])+"/transfer", map[string]any{"to": to, "mode": mode, "by": user()}), wait)
 	}
 	return cmd

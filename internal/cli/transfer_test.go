@@ -46,21 +46,21 @@ func TestMovesMisused(t *testing.T) {
 		says string
 	}{
 		{[]string{"transfer", "17"}, Misused, "--to SITE"},
-		{[]string{"transfer", "--to", "tokyo"}, Misused, "arg"},
+		{[]string{"transfer", "--to", "tokyo"}, Misused, "REF is missing"},
 		{[]string{"transfer", "17", "--to", "tokyo", "--mode", "data"}, Misused, "ownership or move"},
 		{[]string{"transfer", "17", "--to", "tokyo", "--wait", "-1s"}, Misused, "--wait"},
 		{[]string{"transfer", "17", "--to", "tokyo", "--wait", "soon"}, Misused, "--wait"},
 		{[]string{"transfer", "18", "--to", "tokyo"}, Failed, "nothing is known as 18"},
-		{[]string{"return"}, Misused, "arg"},
+		{[]string{"return"}, Misused, "REF is missing"},
 		{[]string{"reclaim", "17"}, Misused, "--reason TEXT"},
 		{[]string{"reclaim", "17", "--reason", " ", "--yes"}, Misused, "--reason TEXT"},
 		{[]string{"reclaim", "17", "--reason", "fire"}, Misused, "--yes"},
 		{[]string{"reclaim", "17", "--reason", "fire", "--yes"}, Failed, "owned by this site already"},
 		{[]string{"transfers", "x"}, Misused, "arg"},
-		{[]string{"transfers", "--limit", "0"}, Failed, "limit"},
-		{[]string{"conflicts", "show"}, Misused, "arg"},
+		{[]string{"transfers", "--limit", "0"}, Misused, "limit"},
+		{[]string{"conflicts", "show"}, Misused, "REF is missing"},
 		{[]string{"conflicts", "show", "18"}, Failed, "nothing is known as 18"},
-		{[]string{"conflicts", "dismiss", "17"}, Misused, "arg"},
+		{[]string{"conflicts", "dismiss", "17"}, Misused, "CONFLICT is missing"},
 	} {
 		if code, out, errs := run("", c.args...); code != c.code || !strings.Contains(errs, c.says) || out != "" {
 			t.Errorf("%v: %d %q %q", c.args, code, out, errs)
