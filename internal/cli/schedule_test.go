@@ -100,7 +100,7 @@ func TestScheduleForPeople(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "Fri 2026-03-06 17:00:00 -08:00  America/Los_Angeles  sf-closes") || !strings.Contains(out, "and 76 more of often") {
 		t.Errorf("%d\n%s%s", code, out, errs)
 	}
-	if !strings.Contains(errs, "note: nothing listens at 127.0.0.1:3") {
+	if !strings.Contains(errs, "nothing listens at 127.0.0.1:3") {
 		t.Errorf("said %q", errs)
 	}
 	for _, args := range [][]string{{"--from", "tomorrow"}, {"--days", "0"}, {"--site", "atlantis"}} {
