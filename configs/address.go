@@ -199,10 +199,10 @@ func (w *addresses) own(s Site) {
 // protected wants a key where anybody else could reach the gateways.
 func (w *addresses) protected(n *Network, s Site) {
 	node := child(w.at, string(s.Name))
-	if mutual := n.Security.TLS != (TLS{}); s.Peer.URL.Host != "" && mutual != (s.Peer.URL.Scheme == "https") && (mutual || n.Security.PeerKey == "") {
+	if mutual := n.Security.TLS != (TLS{}); s.Peer.URL.Host != "" && mutual != (s.Peer.URL.Scheme == "https") && (mutual || len(n.Security.PeerKeys) == 0) {
 		w.p.fault(child(node, "peer", "url"), fmt.Sprintf("%s.peer.url: with security.tls peers are reached by https, without it by http", s.Name), "https://HOST:PORT")
 	}
-	if n.Security.PeerKey != "" || n.Security.TLS != (TLS{}) {
+	if len(n.Security.PeerKeys) > 0 || n.Security.TLS != (TLS{}) {
 		return
 	}
 	const hint = `security: {peer_key: "${MERIDIAN_PEER_KEY}"}`

@@ -19,7 +19,7 @@ var siteName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // build gives the file its meaning. It goes on behind faults, so that all are found at once.
 func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
-	n := &Network{Name: s.Network, Sites: map[request.Site]Site{}, Pools: map[string]Pool{}, Security: Security{PeerKey: Secret(s.Security.PeerKey)}}
+	n := &Network{Name: s.Network, Sites: map[request.Site]Site{}, Pools: map[string]Pool{}}
 	switch {
 	case s.Network == "":
 		p.fault(child(root, "network"), "network, the name of the network, is required", "network: furniture")
@@ -27,9 +27,7 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 		p.fault(child(root, "network"), fmt.Sprintf("network: %q is not a name", clip(s.Network)), "lower-case letters, digits and hyphens, as in furniture")
 	}
 	n.Security.TLS = p.peerTLS(child(root, "security", "tls"), s.Security.TLS)
-	if k := s.Security.PeerKey; k != "" && len(k) < 32 {
-		p.warn(child(root, "security", "peer_key"), "security.peer_key is shorter than 32 characters and could be guessed", "openssl rand -hex 32")
-	}
+	n.Security.PeerKeys = p.peerKeys(child(root, "security", "peer_key"), s.Security.PeerKey)
 	n.Limits = p.limits(child(root, "limits"), s.Limits)
 	n.Defaults, n.LagLimit = p.defaults(child(root, "defaults"), s.Defaults)
 	p.pools(child(root, "pools"), s.Pools, n)

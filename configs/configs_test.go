@@ -86,8 +86,8 @@ func TestVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Sites["a"].Upstream.String() != "http://127.0.0.1:9001" || n.Security.PeerKey.Reveal() != "s: {}$x" {
-		t.Errorf("%s %q", n.Sites["a"].Upstream, n.Security.PeerKey.Reveal())
+	if n.Sites["a"].Upstream.String() != "http://127.0.0.1:9001" || n.Security.PeerKeys[0].Reveal() != "s: {}$x" {
+		t.Errorf("%s %q", n.Sites["a"].Upstream, n.Security.PeerKeys[0].Reveal())
 	}
 	if b, _ := json.Marshal(n.Security); strings.Contains(string(b), "{}") {
 		t.Errorf("the key is shown: %s", b)

@@ -43,8 +43,18 @@ func (p *parser) expand(n *yaml.Node) {
 			p.fault(n, m+" is not closed", "write ${NAME}, or $$ for a $")
 			return ""
 		}
-		return p.variable(n, m[2:len(m)-1])
+		return p.expanded(n, m[2:len(m)-1])
 	})
+}
+
+// expanded is the value of what stands in ${}, looked up once for each file.
+func (p *parser) expanded(n *yaml.Node, what string) string {
+	if p.known != nil {
+		return p.known[what]
+	}
+	v := p.variable(n, what)
+	p.values[what] = v
+	return v
 }
 
 // variable is the value of what stands in ${}.

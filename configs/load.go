@@ -28,7 +28,7 @@ func Load(path string) (*Network, error) {
 // Parse is Load of text that is there already. Name is that of the file, for faults and for ${file:} with a relative path; env
 // looks up ${VAR}.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Network, error) {
-	p := &parser{file: name, env: env, broken: map[*yaml.Node]bool{}}
+	p := &parser{file: name, env: env, broken: map[*yaml.Node]bool{}, values: map[string]string{}}
 	if len(data) > maxFile {
 		p.fault(&yaml.Node{Line: 1, Column: 1}, "the file is larger than 64 MiB", "")
 		return nil, p.faults
@@ -46,6 +46,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Network,
 	}
 	sum := sha256.Sum256(data)
 	n.Hash, n.Path, n.Warnings = hex.EncodeToString(sum[:8]), name, p.warnings.sort()
+	n.source = &source{data: data, values: p.values}
 	return n, nil
 }
 
@@ -57,6 +58,8 @@ type parser struct {
 	warnings Faults
 	// broken are values whose variables cannot be expanded: that they are missing need not be said again.
 	broken map[*yaml.Node]bool
+	// values are what has been found to stand in ${}; known, when the file was read before, what stood there then.
+	values, known map[string]string
 }
 
 func (p *parser) fault(n *yaml.Node, message, hint string) {

@@ -113,7 +113,7 @@ func TestFiles(t *testing.T) {
 	}
 	for _, path := range []string{"key", filepath.ToSlash(filepath.Join(dir, "key"))} {
 		n, err := load("${file:" + path + "}")
-		if err != nil || n.Security.PeerKey.Reveal() != "0123456789012345678901234567890123456789" {
+		if err != nil || len(n.Security.PeerKeys) != 1 || n.Security.PeerKeys[0].Reveal() != "0123456789012345678901234567890123456789" {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -152,7 +152,7 @@ func TestSecretsDoNotShow(t *testing.T) {
 	}
 	shown := []string{string(j), string(y), n.Warnings.Render([]byte(text)), Faults{{Line: 2}, {Line: 10}, {Line: 11}, {Line: 12}}.Render([]byte(text))}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		shown = append(shown, fmt.Sprintf(verb, n.Security), fmt.Sprintf(verb, n.Sites["a"].Admin), fmt.Sprintf(verb, n.Security.PeerKey))
+		shown = append(shown, fmt.Sprintf(verb, n.Security), fmt.Sprintf(verb, n.Sites["a"].Admin), fmt.Sprintf(verb, n.Security.PeerKeys))
 	}
 	for _, s := range shown {
 		if strings.Contains(s, "hush") || strings.Contains(strings.ToLower(s), "68757368") || strings.Contains(s, "104 117") {

@@ -36,6 +36,8 @@ type Network struct {
 	Table  *routing.Table
 	// Warnings are what the file may say but should be looked at.
 	Warnings Faults
+	// source is the text; nil for a network that was not read from one.
+	source *source
 }
 
 // Secret is a value that never shows when it is printed, logged or encoded.
@@ -63,7 +65,8 @@ func (s Secret) Reveal() string { return string(s) }
 
 // Security is how gateways know each other.
 type Security struct {
-	PeerKey Secret
+	// PeerKeys are the shared keys: the first signs, all verify. None: calls are not signed.
+	PeerKeys []Secret
 	// TLS is that of the peers among each other; its zero value is none.
 	TLS TLS
 }

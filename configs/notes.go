@@ -134,7 +134,7 @@ func notesToZ() map[string]string {
 		"path":          "Path of the collection, or of a call with {id}; of a login also a whole URL.",
 		"pattern":       "Expression that ids match as a whole.",
 		"peer":          "Where the gateway listens for other gateways, and how they reach it.",
-		"peer_key":      "Shared key that signs calls between gateways; needed unless all peers are on this machine.",
+		"peer_key":      "Shared key that signs calls between gateways; needed unless all peers are on this machine. Of a list the first signs and all are taken, so that a key can be changed site by site.",
 		"pool":          "Lane of the deliveries.",
 		"pools":         "Named lanes of deliveries.",
 		"post":          "Call that takes the bytes of a file before there is a record.",

@@ -335,7 +335,7 @@ func below(at *yaml.Node, key string) *yaml.Node {
 // bare is a network without what is compiled from it.
 func bare(n *Network) *Network {
 	out := *n
-	out.Hash, out.Table, out.Sites = "", nil, maps.Clone(n.Sites)
+	out.Hash, out.Table, out.source, out.Sites = "", nil, nil, maps.Clone(n.Sites)
 	for name, site := range out.Sites {
 		site.Profile, site.Calendar = nil, nil
 		out.Sites[name] = site

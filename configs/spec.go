@@ -16,8 +16,8 @@ type fileSpec struct {
 }
 
 type securitySpec struct {
-	PeerKey string  `yaml:"peer_key"`
-	TLS     tlsSpec `yaml:"tls"`
+	PeerKey []string `yaml:"peer_key"`
+	TLS     tlsSpec  `yaml:"tls"`
 }
 
 type tlsSpec struct {

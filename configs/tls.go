@@ -11,3 +11,21 @@ func (p *parser) peerTLS(at *yaml.Node, s tlsSpec) TLS {
 	}
 	return TLS{CA: s.CA, Cert: s.Cert, Key: s.Key}
 }
+
+// peerKeys reads the keys that gateways share. One that is empty alone is none.
+func (p *parser) peerKeys(at *yaml.Node, keys []string) []Secret {
+	if len(keys) == 1 && keys[0] == "" {
+		return nil
+	}
+	var out []Secret
+	for i, k := range keys {
+		switch {
+		case k == "" && !p.broken[deref(item(at, i))]:
+			p.fault(item(at, i), "security.peer_key: one of the keys is empty", "leave it out")
+		case len(k) < 32 && k != "":
+			p.warn(item(at, i), "security.peer_key is shorter than 32 characters and could be guessed", "openssl rand -hex 32")
+		}
+		out = append(out, Secret(k))
+	}
+	return out
+}

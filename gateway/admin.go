@@ -43,9 +43,11 @@ type AdminOptions struct {
 	// Rebuilder tells of a store that was lost; nil: nothing is served of it.
 	Rebuilder Rebuilder
 	// Routes tells of the routes in force; nil: nothing is served of them.
-	Routes  RouteLister
-	Metrics *Metrics
-	Log     *zap.Logger
+	Routes RouteLister
+	// Configurer tells of the network file; nil: nothing is served of it.
+	Configurer Configurer
+	Metrics    *Metrics
+	Log        *zap.Logger
 	// Token is what /api wants as Bearer; "" only where the listener is bound to loopback. Health and metrics need no token from
 	// a loopback address, nor when OpenHealth is set.
 	Token string

@@ -61,6 +61,9 @@ func (a *admin) api(r *mux.Router) {
 	if a.Watches != nil {
 		handle("GET", "/watch", a.watch)
 	}
+	if a.Configurer != nil {
+		handle("GET", "/config", a.config)
+	}
 	handle("GET", "/deliveries", a.deliveries)
 	handle("POST", "/deliveries/retry", a.retry)
 	handle("POST", "/deliveries/cancel", a.cancel)

@@ -115,11 +115,13 @@ type Status struct {
 	HelloError string
 	// Skew is the peer's clock minus this one's.
 	Skew time.Duration
-	// ConfigHash is that of the peer's network file, Drift says that it differs from this site's.
-	ConfigHash  string
-	Drift       bool
-	Incarnation string
-	Software    string
+	// ConfigHash is that of the peer's network file, ConfigHeard when it told it last and ConfigSince when it told this one first; Drift
+	// says that it differs from this site's.
+	ConfigHash               string
+	ConfigHeard, ConfigSince time.Time
+	Drift                    bool
+	Incarnation              string
+	Software                 string
 }
 
 // OpenError says that nothing was sent because the breaker of a destination is open. It is the cause in the *request.Error

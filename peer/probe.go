@@ -50,6 +50,9 @@ func (c *Client) greeted(d *dest, g Greeting, a answered, err error) {
 	if err != nil {
 		d.st.HelloError, d.up = err.Error(), false
 	} else {
+		if d.st.ConfigHeard = now; d.st.ConfigHash != g.ConfigHash {
+			d.st.ConfigSince = now
+		}
 		d.st.Upstream, d.st.ConfigHash, d.st.Incarnation, d.st.Software = g.Upstream, g.ConfigHash, g.Incarnation, g.Software
 		d.up = g.Upstream && word == "closed"
 	}

@@ -63,8 +63,10 @@ type App struct {
 	options  Options
 	log      *zap.Logger
 	network  atomic.Pointer[configs.Network]
-	refused  atomic.Pointer[error]
+	file     file
 	stopping atomic.Bool
+	// reloading is held while a network file is taken.
+	reloading sync.Mutex
 
 	store     store.Store
 	upstream  *upstream.Client
@@ -105,6 +107,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, fmt.Errorf("site %q is not in the network file; it has %s", o.Site, names(o.Network))
 	}
 	a.network.Store(o.Network)
+	a.file.took(a.now(), nil)
 	a.metrics = gateway.NewMetrics(o.Network.Name, o.Site)
 	a.lags.Metrics, a.hits.since = a.metrics, time.Now()
 	a.lags.hits = &a.hits
@@ -202,7 +205,7 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	}
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
 		TLS: a.certs.calls, MutualTLS: a.certs.calls != nil,
-		Key: []byte(n.Security.PeerKey.Reveal()), DialContext: a.options.DialPeer,
+		Key: firstKey(n), DialContext: a.options.DialPeer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
 		return err
@@ -242,7 +245,7 @@ func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
 		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
 	}}
-	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: []byte(n.Security.PeerKey.Reveal()), ConfigHash: a.configHash,
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: firstKey(n), ConfigHash: a.configHash,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
 	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h, a.certs.peers)
 	a.addresses.Peer = addr
@@ -273,7 +276,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 }
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
-	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a,
+	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a, Configurer: a,
 		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log,
 		Dashboard: web.Handler()})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
@@ -313,4 +316,11 @@ func pick(override, address string) string {
 		return override
 	}
 	return address
+}
+
+func firstKey(n *configs.Network) []byte {
+	if len(n.Security.PeerKeys) == 0 {
+		return nil
+	}
+	return []byte(n.Security.PeerKeys[0].Reveal())
 }

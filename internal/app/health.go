@@ -108,9 +108,7 @@ func (a *App) routesTo(site request.Site) []string {
 func (a *App) problems() []string {
 	out := slices.Concat(a.store.Warnings(), a.upstream.Problems(), a.certProblems())
 	out = append(out, a.owing()...)
-	if err := a.refused.Load(); err != nil {
-		out = append(out, "the network file on disk was not taken: "+(*err).Error())
-	}
+	out = append(out, a.file.problems()...)
 	out = append(out, rebuildingProblems(a.engine.Rebuilding())...)
 	for _, w := range a.engine.Watching() {
 		switch {
