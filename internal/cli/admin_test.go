@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -36,7 +38,9 @@ type engine struct {
 	dismissed string
 	health    gateway.Forwarding
 	owed      []request.Delivery
-	err       error
+	// answers are given in place of the admin API's to paths that end so.
+	answers map[string]string
+	err     error
 }
 
 // shows has the engine begin anew with other looks. A call that a command did not wait for may still be looking.
@@ -110,7 +114,17 @@ func address(t *testing.T, e *engine) string {
 	if e.look == nil {
 		e.look = always(request.Entry{Role: request.Owner, Owner: "chicago", Version: at(1, 2, "chicago")})
 	}
-	s := httptest.NewServer(gateway.NewAdmin(gateway.AdminOptions{Network: "furniture", Site: "chicago", Operator: e, Watcher: e}))
+	admin := gateway.NewAdmin(gateway.AdminOptions{Network: "furniture", Site: "chicago", Operator: e, Watcher: e})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for path, text := range e.answers {
+			if strings.HasSuffix(r.URL.Path, path) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, text)
+				return
+			}
+		}
+		admin.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s.URL
 }

@@ -51,26 +51,29 @@ func (f filter) check(c *command) error {
 func (c *command) deliveriesList() *cobra.Command {
 	var f filter
 	var page pageFlags
-	cmd := c.asking(&cobra.Command{Use: "list", Short: "List what is not delivered yet, or what --state says", Args: exactly(0)})
+	cmd := c.asking(&cobra.Command{Use: "list", Short: "List what is not delivered yet, or what --state says", Args: exactly(0),
+		Long: "List what the gateway owes to other sites: what is not delivered yet, or what --state says. HAS is the version that the site has\n" +
+			"confirmed, OWED the one that it should have.\n\n" + stateHelp,
+		Example: "  meridian deliveries list --config network.yaml --site chicago\n" +
+			"  meridian deliveries list --state parked --to tokyo --config network.yaml --site chicago"})
 	c.filterFlags(cmd, &f)
 	page.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return c.listDeliveries(cmd.Context(), f, page, "Nothing is owed.")
+		return c.listDeliveries(cmd.Context(), f, page)
 	}
 	return cmd
 }
 
-func (c *command) deliveriesShow() *cobra.Command {
-	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show the deliveries of one request to each site that holds it",
-		Long: "Show the deliveries of one request to each site that holds it.\n\n" + refHelp})
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.listDeliveries(cmd.Context(), filter{ref: args[0]}, pageFlags{limit: 1000},
-			"This gateway owes the request to nobody: no other site holds it, or another site owns it.")
-	}
-	return cmd
-}
+// stateHelp says what the states of deliveries mean.
+const stateHelp = "pending:    to be sent now\n" +
+	"in-flight:  being sent\n" +
+	"waiting:    it failed, and is tried again by itself at NEXT TRY\n" +
+	"parked:     it was refused, and is not tried again until a person says so, or the request is written again\n" +
+	"delivered:  confirmed\n" +
+	"superseded: a later version went in its place\n" +
+	"cancelled:  given up by a person"
 
-func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags, none string) error {
+func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags) error {
 	if err := f.check(c); err != nil {
 		return err
 	}
@@ -85,22 +88,43 @@ func (c *command) listDeliveries(ctx context.Context, f filter, page pageFlags, 
 	q := get("/api/v1/deliveries", "site", f.to, "state", f.state, "request", id, "after", page.after, "limit", strconv.Itoa(page.limit))
 	return c.asked(ctx, q, &v, func() error {
 		if len(v.Deliveries) == 0 {
-			_, err := fmt.Fprintln(c.out, none)
+			_, err := fmt.Fprintln(c.out, nothing(f))
 			return err
 		}
-		t := newTable(c.out, "REQUEST", "TO", "STATE", "HAS", "OWED", "BEHIND SINCE", "ATTEMPTS", "NEXT TRY", "CAUSE")
+		t := newTable(c.out, "REQUEST", "TO", "STATE", "HAS", "OWED", "BEHIND SINCE", "ATTEMPTS", "NEXT TRY", "CAUSE").
+			spare("NEXT TRY", "ATTEMPTS", "HAS", "OWED", "BEHIND SINCE").brief(2, c.again("deliveries show REQUEST"))
 		for _, d := range v.Deliveries {
-			next := ""
-			if d.State == request.Waiting || d.State == request.Pending {
-				next = momentOf(d.Due)
-			}
-			t.row(d.Request, d.Site, state(d.State), d.Acked, d.Owed, momentOf(d.Since), d.Attempts, next, cut(d.Cause, 90))
+			t.row(d.Request, d.Site, state(d.State), d.Acked, d.Owed, momentOf(d.Since), d.Attempts, nextTry(d), inWords(d.Cause))
 		}
 		if err := t.flush(); err != nil {
 			return err
 		}
 		return c.more(v.After)
 	})
+}
+
+// nothing says that there is no delivery such as was asked for.
+func nothing(f filter) string {
+	switch {
+	case f.state != "" && f.to != "":
+		return fmt.Sprintf("No delivery to %s is %s.", f.to, f.state)
+	case f.state != "":
+		return fmt.Sprintf("No delivery is %s.", f.state)
+	case f.to != "":
+		return fmt.Sprintf("Nothing is owed to %s: it has confirmed everything.", f.to)
+	}
+	return "Nothing is owed: all sites have confirmed everything."
+}
+
+// nextTry is when a delivery that waits is tried again; what is due goes out as soon as the link is up.
+func nextTry(d gateway.DeliveryView) string {
+	if d.State != request.Waiting && d.State != request.Pending || d.Due == nil {
+		return ""
+	}
+	if d.Due.Before(time.Now()) {
+		return "when it can"
+	}
+	return moment(*d.Due)
 }
 
 func (c *command) deliveriesRetry() *cobra.Command {

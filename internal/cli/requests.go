@@ -51,7 +51,7 @@ func (c *command) more(after string) error {
 
 func (c *command) requests() *cobra.Command {
 	root := &cobra.Command{Use: "requests", Short: "List and show the requests that a gateway knows; settle those in doubt"}
-	root.AddCommand(c.requestsList(), c.requestsShow(), c.requestsSettle())
+	root.AddCommand(c.requestsList(), c.requestsShow(), c.requestsJourney(), c.requestsSettle())
 	return group(root, which)
 }
 
@@ -105,8 +105,10 @@ func stateOf(r gateway.RequestView) string {
 }
 
 func (c *command) requestsShow() *cobra.Command {
-	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show one request, its copies and its last writes",
-		Long: "Show one request, its copies and its last writes.\n\n" + refHelp})
+	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show one request: who owns it, what each site has, what is in the way",
+		Long: "Show one request: who owns it, which version each site has, why one is behind, and what to type next; then where it has been,\n" +
+			"and its last writes.\n\n" + refHelp,
+		Example: "  meridian requests show chicago:17 --config network.yaml --site chicago"})
 	var fields bool
 	cmd.Flags().BoolVar(&fields, "fields", false, "with the values of its fields")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -115,7 +117,19 @@ func (c *command) requestsShow() *cobra.Command {
 			q = get(requestPath(args[0]), "fields", "true")
 		}
 		var r gateway.RequestView
-		return c.asked(cmd.Context(), q, &r, func() error { return c.showRequest(r) })
+		return c.asked(cmd.Context(), q, &r, func() error {
+			k, err := c.client()
+			if err != nil {
+				return err
+			}
+			if err := c.glance(c.pictureOf(cmd.Context(), k, r)); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(c.out); err != nil {
+				return err
+			}
+			return c.showRequest(r)
+		})
 	}
 	return cmd
 }
@@ -144,7 +158,7 @@ func (c *command) showRequest(r gateway.RequestView) error {
 	}
 	if r.Doubt != nil {
 		t.row("in doubt", r.Doubt.Reason)
-		t.row("", fmt.Sprintf("what can be done about it: meridian doubts show %s", r.Request))
+		t.row("", "what can be done about it: "+c.again("doubts show "+string(r.Request)))
 	}
 	if r.Fields != nil {
 		for _, f := range *r.Fields {
@@ -246,9 +260,9 @@ func (c *command) unsettled(r gateway.RequestView) error {
 func (c *command) journey(r gateway.RequestView) error {
 	if len(r.Holders) > 0 {
 		fmt.Fprintln(c.out)
-		t := newTable(c.out, "COPY AT", "STATE", "HAS", "OWED", "CONFIRMED", "HELD", "CAUSE")
+		t := newTable(c.out, "COPY AT", "HAS", "OWED", "CONFIRMED", "ATTEMPTS", "NEXT TRY", "HELD").spare("CONFIRMED", "NEXT TRY")
 		for _, h := range r.Holders {
-			t.row(h.Site, h.State, h.Acked, h.Owed, momentOf(h.Last), terms(h.TermsView), cut(h.Cause, 90))
+			t.row(h.Site, h.Acked, h.Owed, momentOf(h.Last), h.Attempts, nextTry(h), terms(h.TermsView))
 		}
 		if err := t.flush(); err != nil {
 			return err
