@@ -61,8 +61,7 @@ export function keep(parent, items, { key, make, renew, sign = JSON.stringify })
     if (el.dataset.key === undefined) el.remove();
     else old.set(el.dataset.key, el);
   }
-  let at = parent.firstElementChild;
-  for (const item of items) {
+  const wanted = items.map((item) => {
     const k = String(key(item));
     const signature = sign(item);
     let el = old.get(k);
@@ -75,11 +74,12 @@ export function keep(parent, items, { key, make, renew, sign = JSON.stringify })
     }
     el.dataset.key = k;
     el.signature = signature;
-    if (el === at) at = at.nextElementSibling;
-    else parent.insertBefore(el, at);
-    if (at && !at.isConnected) at = el.nextElementSibling;
-  }
+    return el;
+  });
   for (const el of old.values()) el.remove();
+  wanted.forEach((el, i) => {
+    if (parent.children[i] !== el) parent.insertBefore(el, parent.children[i] ?? null);
+  });
 }
 
 // swap puts a new element in the place of an old one, and the focus on the part with the same data-focus.

@@ -18,11 +18,12 @@ const COARSE = 3; // pixels of the map for one of the shade of the night
 // worldMap makes the map; it draws itself anew when it is resized, when news come, and each minute.
 export function worldMap(signal, { wall = false } = {}) {
   const canvas = h('canvas', { class: 'map-night', 'aria-hidden': 'true' });
+  const ground = s('svg', { class: 'map-ground', 'aria-hidden': 'true' });
   const svg = s('svg', { class: 'map-svg', role: 'img' });
-  const el = h('div', { class: 'map' }, canvas, svg);
+  const el = h('div', { class: 'map' }, ground, canvas, svg);
   let size = null;
   const draw = () => {
-    if (size) render({ svg, canvas, wall, ...size });
+    if (size) render({ ground, svg, canvas, wall, ...size });
   };
   width(el, signal, (w, height_) => { size = { w, h: height_ }; draw(); });
   state.on('network', signal, draw);
@@ -63,22 +64,24 @@ function grow(box, low, high, least) {
   }
 }
 
-function render({ svg, canvas, w, h: tall, wall }) {
-  const big = Math.max(1, Math.min(2.2, w / 1150)) * (wall ? 1.15 : 1);
+function render({ ground, svg, canvas, w, h: tall, wall }) {
+  const small = w < 520;
+  const big = Math.max(small ? 0.85 : 1, Math.min(2.2, w / 1150)) * (wall ? 1.15 : 1);
   const sites = state.sites.map((site) => ({ site, ...place(site) }));
   const v = view(w, tall, sites.filter((p) => known(p.site)));
   const at = sun(now());
   shade(canvas, w, tall, v, at);
   svg.setAttribute('viewBox', `0 0 ${w} ${tall}`);
   svg.setAttribute('aria-label', words());
-  const land = s('g', { transform: `matrix(${v.k / 10} 0 0 ${(v.k * TALL) / 10} ${v.x(0)} ${v.y(0)})` }, s('path', { d: LAND, class: 'land' }));
+  ground.setAttribute('viewBox', `0 0 ${w} ${tall}`);
+  put(ground, s('g', { transform: `matrix(${v.k / 10} 0 0 ${(v.k * TALL) / 10} ${v.x(0)} ${v.y(0)})` }, s('path', { d: LAND, class: 'land' })));
   const line = terminator(at).map(([lon, lat], i) => `${i ? 'L' : 'M'}${v.x(lon).toFixed(1)} ${v.y(lat).toFixed(1)}`).join('');
   const points = spread(sites.map((p) => ({ ...p, x: v.x(p.lon), y: v.y(p.lat) })), 17 * big);
   const self = points.find((p) => p.site.self);
   const taken = points.map((p) => ({ x: p.x - 9 * big, y: p.y - 9 * big, w: 18 * big, h: 18 * big }));
-  const arcs = points.filter((p) => self && p !== self).map((p) => arc(self, p, big, taken));
-  const labels = points.map((p) => label(p, { w, h: tall, big, taken, lines: [p.site.site, said(p.site)] }));
-  put(svg, land, s('path', { d: line, class: 'terminator' }), sunMark(v, at, w, tall), arcs.map((a) => a.curve), points.map((p) => dot(p, big)), arcs.map((a) => a.chip), labels);
+  const arcs = points.filter((p) => self && p !== self).map((p) => arc(self, p, big, taken, small));
+  const labels = points.map((p) => label(p, { w, h: tall, big, taken, lines: small ? [p.site.site] : [p.site.site, said(p.site)] }));
+  put(svg, s('path', { d: line, class: 'terminator' }), sunMark(v, at, w, tall), arcs.map((a) => a.curve), points.map((p) => dot(p, big)), arcs.map((a) => a.chip), labels);
   svg.arcs = Object.fromEntries(arcs.map((a) => [a.site, a.curve.querySelector('.arc')]));
 }
 
@@ -136,7 +139,7 @@ function dot(p, big) {
 const MARKS = { ok: null, degraded: 'M0-6.5 6.5 5h-13zM0-2v3.2M0 3.1v.1', down: 'M-4-4 4 4M4-4-4 4' };
 
 // arc is the link to one site. Its state is told by the colour, by the stroke (whole, dashed, dotted) and by the mark in its middle.
-function arc(from, to, big, taken) {
+function arc(from, to, big, taken, small) {
   const d = state.destination(to.site.site);
   const how = d?.state ?? 'unknown';
   const dx = to.x - from.x;
@@ -147,7 +150,7 @@ function arc(from, to, big, taken) {
   const path = `M${from.x.toFixed(1)} ${from.y.toFixed(1)}Q${cx.toFixed(1)} ${cy.toFixed(1)} ${to.x.toFixed(1)} ${to.y.toFixed(1)}`;
   const curve = s('g', { class: `link is-${how}` }, s('path', { d: path, class: 'arc-under' }), s('path', { d: path, class: 'arc', 'stroke-width': 1.8 * big }), s('title', {}, title(to.site.site, d)));
   const mid = { x: (from.x + to.x) / 4 + cx / 2, y: (from.y + to.y) / 4 + cy / 2 };
-  const text = chipText(d);
+  const text = small && how === 'ok' ? '' : chipText(d);
   const chip = text || MARKS[how] ? chipAt(mid, how, text, big, taken) : null;
   return { site: to.site.site, curve, chip };
 }

@@ -44,6 +44,7 @@ export function configuration(main, page) {
 
   load();
   loadRoutes();
+  state.on('network', page.signal, load);
   state.on('config', page.signal, soon(() => { load(); loadRoutes(); }, 300));
   state.on('forwarding', page.signal, soon(() => { load(); loadRoutes(); }, 4000));
   return () => {};
@@ -107,11 +108,11 @@ function routeCard(r) {
   const t = table({
     caption: 'Routes with how often they were taken', key: (x) => x.name, empty: () => empty('This network has no routes', 'Requests stay where they are made.', 'info'),
     columns: [
-      { label: 'Route', rowhead: true, cell: (x) => [x.name, x.collection && h('span', { class: 'quiet sub' }, x.collection)] },
-      { label: 'Fires', cell: (x) => [(x.on ?? []).join(', '), x.schedule && h('span', { class: 'sub' }, x.schedule), h('span', { class: 'quiet sub' }, x.at?.length ? `at ${x.at.join(', ')}` : 'at every site')] },
-      { label: 'When', cls: 'wide', cell: (x) => (x.when ? h('code', { class: 'break' }, x.when) : h('span', { class: 'quiet' }, 'always')) },
-      { label: 'Does', cls: 'wide', cell: (x) => x.does },
-      { label: 'Indexed', cell: (x) => (x.indexed ? h('span', { title: `by ${(x.index ?? []).join(', ')}` }, badge('ok', { label: x.index?.length ? `by ${x.index.join(', ')}` : 'yes' })) : h('span', {}, badge('degraded', { label: 'looked at for every write' }), h('span', { class: 'sub quiet' }, x.why_not ?? ''))) },
+      { label: 'Route', rowhead: true, cls: 'medium', cell: (x) => [x.name, x.collection && h('span', { class: 'quiet sub' }, x.collection)] },
+      { label: 'Fires', cls: 'medium', cell: (x) => [(x.on ?? []).join(', '), x.schedule && h('span', {}, x.schedule), h('span', { class: 'quiet sub' }, x.at?.length ? `at ${x.at.join(', ')}` : 'at every site')] },
+      { label: 'When', cls: 'medium', cell: (x) => (x.when ? h('code', { class: 'break' }, x.when) : h('span', { class: 'quiet' }, 'always')) },
+      { label: 'Does', cls: 'medium', cell: (x) => x.does },
+      { label: 'Indexed', cls: 'medium', cell: (x) => (x.indexed ? h('span', { title: `by ${(x.index ?? []).join(', ')}` }, badge('ok', { label: x.index?.length ? `by ${x.index.join(', ')}` : 'yes' })) : h('span', {}, x.schedule ? h('span', { class: 'quiet' }, 'by schedule') : badge('degraded', { label: 'no index' }), !x.schedule && h('span', { class: 'sub quiet' }, x.why_not ?? ''))) },
       { label: 'Hits', cls: 'num', cell: (x) => number(x.hits) },
       { label: 'Errors', cls: 'num', cell: (x) => (x.errors ? h('span', { class: 'bad-text', title: x.last_error ?? '' }, number(x.errors), x.last_error && h('span', { class: 'sub break' }, x.last_error)) : h('span', { class: 'quiet' }, '0')) },
       { label: 'Last hit', cell: (x) => when(x.last_hit) },
@@ -119,8 +120,8 @@ function routeCard(r) {
   });
   const rows = r.routes ?? [];
   t.update(rows);
-  const slow = rows.filter((x) => !x.indexed).length;
-  return card('Routes', { cls: 'flush', note: `${r.since ? `hits since ${stamp(r.since)}` : ''}${slow ? `; ${slow} cannot be found by an index` : ''}` }, t.el);
+  const slow = rows.filter((x) => !x.indexed && !x.schedule).length;
+  return card('Routes', { cls: 'flush', note: `${r.since ? `hits since ${stamp(r.since)}` : ''}${slow ? `; ${slow} without an index, looked at for every write` : ''}` }, t.el);
 }
 
 function text(c) {

@@ -56,7 +56,7 @@ function order(j, events) {
 // that milliseconds and days have room in one picture.
 function columns(events, room) {
   const gaps = events.slice(1).map((e, i) => Math.max(0, Date.parse(e.at) - Date.parse(events[i].at)));
-  const wide = gaps.map((ms) => 26 + Math.log10(1 + ms / 20) * 13);
+  const wide = gaps.map((ms) => 42 + Math.log10(1 + ms / 20) * 12);
   const sum = wide.reduce((a, b) => a + b, 0);
   const stretch = sum > 0 ? Math.max(1, Math.min(3.2, room / sum)) : 1;
   const xs = [0];
@@ -66,9 +66,9 @@ function columns(events, room) {
 
 function draw(j, events, sites, w) {
   const left = Math.min(150, Math.max(84, Math.max(...sites.map((x) => x.length)) * 7.2 + 24));
-  const { xs, gaps } = columns(events, w - left - 54);
-  const wide = Math.max(w, left + xs.at(-1) + 54);
-  const lane = 58;
+  const { xs, gaps } = columns(events, w - left - 72);
+  const wide = Math.max(w, left + xs.at(-1) + 72);
+  const lane = 56;
   const top = 30;
   const tall = top + lane * sites.length + 6;
   const y = (site) => top + lane * sites.indexOf(site) + lane / 2;
@@ -105,12 +105,17 @@ function reigns(j, events) {
 // ticks write the time of day on top where there is room, and how long it was between.
 function ticks(svg, events, gaps, x, top) {
   let last = -Infinity;
+  let said = '';
+  let passed = 0;
   events.forEach((e, i) => {
-    const label = i === 0 ? stamp(e.at) : `+${duration(gaps.slice(0, i).reduce((a, b) => a + b, 0) / 1000)}`;
-    if (x(i) - last < label.length * 6.6 + 14) return;
-    last = x(i);
-    svg.append(s('text', { x: x(i) - (i === 0 ? 6 : 0), y: 16, class: 'tick-text', 'text-anchor': i === 0 ? 'start' : 'middle' }, label), s('line', { x1: x(i), x2: x(i), y1: 22, y2: top + 4, class: 'tick' }));
-    if (i === 0) last += label.length * 5;
+    passed += i ? gaps[i - 1] : 0;
+    const label = i === 0 ? stamp(e.at) : `+${duration(passed / 1000)}`;
+    const half = label.length * 3.3;
+    const edge = i === 0 ? 'start' : i === events.length - 1 ? 'end' : 'middle';
+    if (label === said || x(i) - last < (edge === 'end' ? 2 : 1) * half + 12) return;
+    said = label;
+    last = x(i) + (edge === 'start' ? 2 * half : half);
+    svg.append(s('text', { x: x(i) + (edge === 'start' ? -6 : edge === 'end' ? 8 : 0), y: 16, class: 'tick-text', 'text-anchor': edge }, label), s('line', { x1: x(i), x2: x(i), y1: 22, y2: top + 4, class: 'tick' }));
   });
 }
 
@@ -118,7 +123,8 @@ function ticks(svg, events, gaps, x, top) {
 function arrow(e, i, events, x, y) {
   const from = e.from ?? (e.kind === 'owed' || e.kind === 'parked' || e.kind === 'forwarded' || e.kind === 'released' || e.kind === 'planned' ? e.site : null);
   const to = e.from ? e.site : e.to;
-  if (!from || !to || from === to || Number.isNaN(y(from)) || e.kind === 'planned') return null;
+  if (!from || !to || from === to || e.kind === 'planned') return null;
+  if (e.kind === 'released' && events.slice(i).some((later) => later.kind === 'owned' && later.site === to)) return null;
   const start = begin(e, i, events, from);
   const x1 = x(start);
   const x2 = x(i);
@@ -128,18 +134,25 @@ function arrow(e, i, events, x, y) {
   return s('path', { class: `way ${tone}`, 'marker-end': 'url(#tip)', d: `M${x1} ${y(from) + dir * 7}C${x1 + bend} ${y(from) + dir * 26} ${x2 - bend} ${y(to) - dir * 28} ${x2} ${y(to) - dir * 10}` });
 }
 
-// begin finds the event at the other site that this one follows: the newest before it there with the same version.
+// begin finds the event at the other site that this one follows: the newest before it there with the same version, or the release.
 function begin(e, i, events, from) {
+  if (e.site === from) return i;
   for (let k = i - 1; k >= 0; k -= 1) {
-    if (events[k].site === from && (!e.version || events[k].version === e.version)) return k;
+    if (events[k].site === from && (e.kind === 'owned' ? events[k].kind === 'released' : !e.version || events[k].version === e.version)) return k;
   }
   return i;
 }
 
 function mark(e, x, y) {
   const [name, form, tone] = KINDS[e.kind] ?? [e.kind, 'circle', 'plain'];
-  return s('g', { class: `event ${tone}`, transform: `translate(${x} ${y})` }, s('circle', { r: 10, class: 'event-back' }), s('path', { d: form_(form), class: `ev-${form}` }),
-    e.version && s('text', { y: 24, class: 'event-version', 'text-anchor': 'middle' }, e.version), s('title', {}, `${name} at ${e.site}, ${full(e.at)}${e.version ? `, version ${e.version}` : ''}${e.note ? `: ${e.note}` : ''}`));
+  return s('g', { class: `event ${tone}`, transform: `translate(${x} ${y})` }, s('circle', { r: 9, class: 'event-back' }), s('path', { d: form_(form), class: `ev-${form}` }),
+    plate(e), s('title', {}, `${name} at ${e.site}, ${full(e.at)}${e.version ? `, version ${e.version}` : ''}${e.note ? `: ${e.note}` : ''}`));
+}
+
+// plate writes the version beside a mark, on a ground that hides the lane.
+function plate(e) {
+  if (!e.version || ['released', 'planned', 'owed'].includes(e.kind)) return null;
+  return [s('rect', { x: 8, y: -8, width: e.version.length * 6.7 + 5, height: 16, class: 'event-plate' }), s('text', { x: 10, y: 4, class: 'event-version' }, e.version)];
 }
 
 function standing(j) {

@@ -16,13 +16,12 @@ export function links(signal) {
     columns: [
       { label: 'To', rowhead: true, cell: (d) => h('a', { href: to('deliveries', { site: d.site }), class: 'strong-link', data: { focus: 'to' } }, d.site) },
       { label: 'Link', cls: 'link-cell', cell: link },
-      { label: 'Lag p50', head: h('abbr', { title: 'half of the deliveries are confirmed faster' }, 'Lag p50'), cls: 'num', cell: (d) => lag(d.lag_seconds?.p50) },
+      { label: 'Lag p50', head: h('abbr', { title: 'Half of the deliveries are confirmed faster' }, 'Lag p50'), cls: 'num', cell: (d) => lag(d.lag_seconds?.p50) },
       { label: 'Lag p99', head: h('abbr', { title: '99 of 100 deliveries are confirmed faster' }, 'p99'), cls: 'num', cell: (d) => lag(d.lag_seconds?.p99) },
       { label: 'Pending', cls: 'num', cell: (d) => (d.pending + d.in_flight ? h('a', { href: to('deliveries', { site: d.site, state: d.pending ? 'pending' : 'in-flight' }), data: { focus: 'pending' } }, number(d.pending + d.in_flight)) : h('span', { class: 'quiet' }, '0')) },
       { label: 'Waiting', cls: 'num', cell: amount('waiting', 'waiting') },
       { label: 'Parked', cls: 'num', cell: (d) => (d.parked ? h('strong', { class: 'bad-text' }, amount('parked', 'parked')(d)) : amount('parked', 'parked')(d)) },
-      { label: 'Drained in', cls: 'num', cell: (d) => (d.pending + d.waiting + d.in_flight === 0 ? h('span', { class: 'quiet' }, '–') : d.drain_seconds === null || d.drain_seconds === undefined ? h('span', { class: 'quiet', title: 'nothing moves at the moment' }, 'not known') : duration(d.drain_seconds)) },
-      { label: 'Last success', cell: (d) => h('span', { class: 'nowrap' }, d.last_success ? ago(d.last_success) : h('span', { class: 'quiet' }, 'none yet')) },
+      { label: 'Drains in', cls: 'num', cell: (d) => (d.pending + d.waiting + d.in_flight === 0 ? h('span', { class: 'quiet' }, '–') : d.drain_seconds === null || d.drain_seconds === undefined ? h('span', { class: 'quiet', title: 'nothing moves at the moment' }, 'not known') : duration(d.drain_seconds)) },
     ],
   });
   const wait = waiting(3);
@@ -48,5 +47,6 @@ const BREAKER = { closed: 'The breaker is closed: calls go through', 'half-open'
 function link(d) {
   const unwell = d.state !== 'ok' || d.breaker !== 'closed' || d.parked > 0;
   return [h('span', { title: BREAKER[d.breaker] }, badge(d.state)), d.breaker !== 'closed' && h('span', { class: 'quiet small' }, ` breaker ${d.breaker === 'half-open' ? 'half open' : d.breaker}`),
+    unwell && h('span', { class: 'quiet sub' }, d.last_success ? `last success ${ago(d.last_success)}` : 'no success yet'),
     unwell && d.last_error && h('span', { class: 'second sub break clamp', title: d.last_error }, d.last_error)];
 }

@@ -109,6 +109,7 @@ export function request(main, page) {
 
   load();
   const again = soon(load, 600);
+  state.on('network', page.signal, () => { last = ''; load(); });
   state.on('activity', page.signal, (a) => { if (a.request === id || last.includes(`"${a.request}"`)) again(); });
   state.on('forwarding', page.signal, soon(load, 2500));
   return () => {};
@@ -126,7 +127,7 @@ function troubles(r) {
 
 function owner(r) {
   const ids = Object.entries(r.locals ?? {});
-  if (r.local && !ids.some(([site]) => site === state.site)) ids.unshift([state.site, r.local]);
+  if (r.local && state.site && !ids.some(([site]) => site === state.site)) ids.unshift([state.site, r.local]);
   return h('div', { class: 'own-facts' },
     h('div', { class: 'own-lead' }, h('p', { class: 'quiet' }, 'Owner'), h('p', { class: 'own-name' }, r.owner || '–', r.owner === state.site && h('span', { class: 'tag' }, 'here')), h('p', {}, role(r.role))),
     facts([
@@ -141,7 +142,7 @@ function owner(r) {
 function holderCard(r) {
   const t = table({
     caption: 'Who holds it', key: (d) => d.site,
-    empty: () => empty('Nobody else is owed it', r.role === 'owner' ? 'No route copies it.' : 'Its owner keeps the list of its holders.', 'info'),
+    empty: () => empty('No deliveries from here', r.role === 'owner' ? 'No route copies it to another site.' : `Its owner, ${r.owner}, keeps the list of its holders.`, 'info'),
     columns: [
       { label: 'Site', rowhead: true, cell: (d) => d.site }, { label: 'State', cell: (d) => h('a', { href: to('deliveries', { request: d.request, state: d.state, open: `${d.request} ${d.site}` }), 'aria-label': `delivery to ${d.site}: ${d.state}` }, badge(d.state)) },
       { label: 'Has', cell: (d) => (d.acked ? h('code', {}, d.acked) : h('span', { class: 'quiet' }, 'nothing yet')) }, { label: 'Id there', cell: (d) => (d.local ? h('code', {}, d.local) : h('span', { class: 'quiet' }, '–')) },

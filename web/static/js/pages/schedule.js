@@ -67,15 +67,40 @@ function dayOf(key, list) {
   const at = now();
   const name = key === dateKey(at) ? 'Today' : key === dateKey(at + 86400000) ? 'Tomorrow' : '';
   const t = table({
-    caption: `Runs on ${longDay(list[0].at)}`, key: (r) => `${r.route} ${r.at} ${r.site}`, cls: 'runs',
+    caption: `Runs on ${longDay(list[0].at)}`, key: (g) => `${g.route} ${g.site} ${g.runs[0].at}`, cls: 'runs',
     columns: [
-      { label: 'Your time', cell: (r) => h('time', { datetime: r.at, class: 'run-time', title: ago(r.at, at) }, time(r.at)) },
-      { label: 'There', cell: (r) => h('span', { class: 'nowrap' }, time(r.at, r.in), dateKey(r.at, r.in) === key ? '' : ` ${day(r.at, r.in)}`, h('span', { class: 'quiet sub' }, r.in)) },
-      { label: 'Route', rowhead: true, cell: (r) => r.route },
-      { label: 'Runs at', cell: (r) => r.site },
-      { label: 'Requests', cls: 'num', cell: (r) => (r.requests === null || r.requests === undefined ? h('span', { class: 'quiet', title: `how many is known at ${r.site}` }, r.site === state.site ? 'not known' : `see ${r.site}`) : h('span', { title: 'if it ran now' }, number(r.requests))) },
+      { label: 'Your time', cell: (g) => times(g, zoneHere(), key, at) },
+      { label: 'There', cell: (g) => [times(g, g.in, key, at), h('span', { class: 'quiet sub' }, g.in)] },
+      { label: 'Route', rowhead: true, cell: (g) => g.route },
+      { label: 'Runs at', cell: (g) => g.site },
+      { label: 'Requests', cls: 'num', cell: (g) => amount(g.runs[0]) },
     ],
   });
-  t.update(list);
+  t.update(together(list));
   return h('section', { class: 'day card flush', 'aria-label': longDay(list[0].at) }, h('div', { class: 'day-head' }, h('h2', {}, name || longDay(list[0].at)), h('p', { class: 'quiet' }, name ? longDay(list[0].at) : '', h('span', {}, count(list.length, 'run')))), t.el);
+}
+
+// together makes one line of the runs that a route makes at a site on one day, in the order of the first.
+function together(list) {
+  const out = new Map();
+  for (const r of list) {
+    const key = `${r.route} ${r.site} ${r.in}`;
+    if (!out.has(key)) out.set(key, { route: r.route, site: r.site, in: r.in, runs: [] });
+    out.get(key).runs.push(r);
+  }
+  return [...out.values()];
+}
+
+const FEW = 4;
+
+// times writes when the runs of a line are: each, or of many the first and the last.
+function times(g, zone, key, at) {
+  const one = (r) => h('time', { datetime: r.at, class: 'run-time', title: ago(r.at, at) }, time(r.at, zone), dateKey(r.at, zone) === key ? '' : ` ${day(r.at, zone)}`);
+  if (g.runs.length <= FEW) return g.runs.map((r, i) => [i > 0 && ', ', one(r)]);
+  return [h('span', { class: 'run-time' }, time(g.runs[0].at, zone)), ' to ', one(g.runs.at(-1)), h('span', { class: 'quiet sub', title: g.runs.map((r) => time(r.at, zone)).join(', ') }, `${g.runs.length} times`)];
+}
+
+function amount(r) {
+  if (r.requests !== null && r.requests !== undefined) return h('span', { title: 'if it ran now' }, number(r.requests));
+  return h('span', { class: 'quiet', title: `how many is known at ${r.site}` }, r.site === state.site ? 'not known' : `see ${r.site}`);
 }

@@ -15,9 +15,12 @@ export function table({ caption, captionShown = false, columns, key, empty, sign
       body),
     none);
   const make = (row) => {
-    const tr = h('tr', { role: 'row' }, columns.map((c, i) => {
+    const tr = h('tr', { role: 'row' }, columns.map((c) => {
       const props = { role: c.rowhead ? 'rowheader' : 'cell', class: c.cls, data: { label: c.hide ? '' : c.label } };
-      return c.rowhead ? h('th', { ...props, scope: 'row' }, c.cell(row)) : h('td', { ...props }, h('div', { class: 'cell' }, c.cell(row)));
+      if (c.rowhead) return h('th', { ...props, scope: 'row' }, c.cell(row));
+      const td = h('td', props, h('div', { class: 'cell' }, c.cell(row)));
+      if (['', '–'].includes(td.textContent) && !td.querySelector('input')) td.classList.add('none');
+      return td;
     }));
     decorate?.(tr, row);
     return tr;
