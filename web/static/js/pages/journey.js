@@ -58,7 +58,7 @@ function columns(events, room) {
   const gaps = events.slice(1).map((e, i) => Math.max(0, Date.parse(e.at) - Date.parse(events[i].at)));
   const wide = gaps.map((ms) => 42 + Math.log10(1 + ms / 20) * 12);
   const sum = wide.reduce((a, b) => a + b, 0);
-  const stretch = sum > 0 ? Math.max(1, Math.min(3.2, room / sum)) : 1;
+  const stretch = sum > 0 ? Math.max(0.72, Math.min(3.2, room / sum)) : 1;
   const xs = [0];
   wide.forEach((x, i) => xs.push(xs[i] + x * stretch));
   return { xs, gaps };
