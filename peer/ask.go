@@ -197,3 +197,12 @@ func (c *Client) Holders(ctx context.Context, to request.Site, id request.ID, v 
 	out, err := ask[holdersWire, heldWire](ctx, c, to, q, holdersWire{id, v}, nil)
 	return out.Holders, err
 }
+
+// Trail asks what the peer knows of a request, for people. Kind NotFound when that is nothing.
+func (c *Client) Trail(ctx context.Context, to request.Site, id request.ID) (request.Trail, error) {
+	q := question{op: "peer.Trail", path: TrailPath, timeout: trailTimeout, tries: 1}
+	return ask[trailWire, request.Trail](ctx, c, to, q, trailWire{id}, nil)
+}
+
+// trailTimeout is how long a person is kept waiting for one site.
+const trailTimeout = 3 * time.Second

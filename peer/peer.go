@@ -88,6 +88,12 @@ type Handler interface {
 	Comparer
 }
 
+// Teller is a Handler that tells people at other sites what became of a request.
+type Teller interface {
+	// Trail tells what this site knows of a request; Kind NotFound when that is nothing.
+	Trail(ctx context.Context, from request.Site, id request.ID) (request.Trail, error)
+}
+
 // FileKeeper takes and gives files in parts.
 type FileKeeper interface {
 	// PutPart takes a part of a file that a write to come will name; have is how much of it is here then.
@@ -151,6 +157,7 @@ const (
 	ResolvePath   = "/peer/v1/resolve"
 	OperationPath = "/peer/v1/operation"
 	HoldersPath   = "/peer/v1/holders"
+	TrailPath     = "/peer/v1/trail"
 	HandoverPath  = "/peer/v1/handover"
 	OrderPath     = "/peer/v1/order"
 	PutPartPath   = "/peer/v1/file/put"

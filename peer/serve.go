@@ -137,3 +137,28 @@ func (s *server) holders(ctx context.Context, a *answerer, body []byte) {
 	}
 	reply(a, heldWire{held})
 }
+
+func (s *server) trail(ctx context.Context, a *answerer, body []byte) {
+	in, wait, err := open[trailWire](s, a, body)
+	if err == nil {
+		if _, bad := request.ParseID(string(in.Request)); bad != nil {
+			err = invalid("request: %v", bad)
+		}
+	}
+	t, ok := s.h.(Teller)
+	if err == nil && !ok {
+		err = &request.Error{Op: "peer", Kind: request.NotFound, Detail: "no such endpoint"}
+	}
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	told, err := t.Trail(ctx, a.from(), in.Request)
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	reply(a, told)
+}

@@ -106,6 +106,8 @@ func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 		return s.operation
 	case HoldersPath:
 		return s.holders
+	case TrailPath:
+		return s.trail
 	case HandoverPath:
 		return s.handover
 	case OrderPath:

@@ -48,6 +48,9 @@ type (
 		Request request.ID      `json:"request"`
 		Version request.Version `json:"version"`
 	}
+	trailWire struct {
+		Request request.ID `json:"request"`
+	}
 	heldWire struct {
 		Holders []request.Delivery `json:"holders"`
 	}

@@ -124,7 +124,10 @@ func (g *Engine) record(ctx context.Context, rec store.Record, s request.Snapsho
 	if err == nil {
 		var tx store.Tx
 		if tx, err = Step(begun.Entry, landed); err == nil {
-			rec, err = g.commit(ctx, rec, tx)
+			after, bad := g.commit(ctx, store.Record{Entry: begun.Entry, Rev: rec.Rev, Holders: rec.Holders}, tx)
+			if err = bad; err == nil {
+				rec = after
+			}
 		}
 	}
 	if err != nil {

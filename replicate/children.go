@@ -154,7 +154,7 @@ func (g *Engine) ownChild(ctx context.Context, rec store.Record, f family, w req
 		e = rec.Entry
 	}
 	next := e.Version.Next()
-	in := request.Intent{Kind: request.Update, Op: w.Op, Version: next, Fields: w.Fields, Child: &cw, Token: rec.Rev + 1,
+	in := request.Intent{Kind: request.Update, Op: w.Op, Version: next, Fields: w.Fields, Child: &cw, Token: rec.Rev + 1, Entry: g.entryOf(w),
 		Owe: g.behind(rec.Holders, nil, true)}
 	o := childCall(cc, cw, w.Fields, profile.Marks{Request: cw.ID, Version: next, Owner: g.Self, State: string(request.Owner)})
 	if w.Call != nil {

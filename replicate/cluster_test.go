@@ -224,6 +224,14 @@ func (l linkOf) Operation(ctx context.Context, to request.Site, id request.ID, o
 	return f.Operation(ctx, l.from, id, op)
 }
 
+func (l linkOf) Trail(ctx context.Context, to request.Site, id request.ID) (request.Trail, error) {
+	f, err := l.to(to)
+	if err != nil {
+		return request.Trail{}, err
+	}
+	return f.Trail(ctx, l.from, id)
+}
+
 func (l linkOf) Holders(ctx context.Context, to request.Site, id request.ID, v request.Version) ([]request.Delivery, error) {
 	f, err := l.to(to)
 	if err != nil {

@@ -99,7 +99,7 @@ func (g *Engine) createHere(ctx context.Context, c *profile.Collection, w reques
 	}
 	owe := slices.DeleteFunc(slices.Clone(w.Owe), func(d request.Debt) bool { return d.Site == g.Self })
 	rec, err = g.begin(ctx, rec, request.Intent{Kind: request.Create, Op: w.Op, Version: first, Fields: w.Fields, Own: w.Call == nil, Token: 1,
-		Owe: g.extend(nil, owe), Plan: plan})
+		Entry: g.entryOf(w), Owe: g.extend(nil, owe), Plan: plan})
 	if err != nil {
 		return request.Result{}, err
 	}

@@ -67,6 +67,7 @@ type Peers interface {
 	FileKeepers
 	Comparers
 	Links
+	Tellers
 }
 
 // Movers are the other sites' gateways, where ownership moves.
@@ -272,6 +273,7 @@ func (g *Engine) step(ctx context.Context, rec store.Record, ev Event) (store.Re
 
 func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (store.Record, error) {
 	tx.Rev = rec.Rev
+	marks := g.followed(rec.Entry, &tx)
 	rev, err := g.Ledger.Commit(ctx, tx)
 	if err != nil {
 		return rec, storeError("replicate.commit", rec.Entry.ID, err)
@@ -284,6 +286,7 @@ func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (sto
 		g.nudge(d.Site)
 	}
 	g.idle.forget(tx.Entry.ID)
+	g.witness(tx.Entry.ID, tx.Entry.Collection, marks...)
 	if e := &tx.Entry; e.Intent == nil && (e.Plan != nil && !e.Plan.Parked || len(e.Queue) > 0) {
 		g.moves.hurry(e.ID)
 	}

@@ -255,6 +255,7 @@ func (s *settler) write(batch []settled) {
 	}
 	for _, x := range batch {
 		s.g.Meter.Attempted(s.site, x.s.State)
+		s.followed(x)
 		if x.s.State == request.Delivered {
 			s.g.Meter.Delivered(s.site, x.s.Now.Sub(x.d.Since))
 		} else if x.s.State == request.Parked {

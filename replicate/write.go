@@ -143,7 +143,7 @@ func (g *Engine) own(ctx context.Context, rec store.Record, c *profile.Collectio
 	next := e.Version.Next()
 	routed := g.decide(w, rec)
 	in := request.Intent{Kind: w.Kind, Op: w.Op, Version: next, Fields: w.Fields, Own: w.Call == nil, Token: rec.Rev + 1, Plan: routed.plan,
-		Owe: g.behind(rec.Holders, routed.debts, w.Kind != request.Delete)}
+		Entry: g.entryOf(w), Owe: g.behind(rec.Holders, routed.debts, w.Kind != request.Delete)}
 	for _, f := range w.Fields {
 		if v, ok := e.Fields.Get(f.Name); ok {
 			in.Pre = append(in.Pre, request.Field{Name: f.Name, Value: v})

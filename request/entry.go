@@ -68,7 +68,9 @@ type Entry struct {
 	Queue     []Queued         `json:"queue,omitempty"`
 	Conflicts []ConflictRecord `json:"conflicts,omitempty"`
 	// Doubt says what a person must settle: the outcome of a write that no means of the API can tell.
-	Doubt   *Doubt    `json:"doubt,omitempty"`
+	Doubt *Doubt `json:"doubt,omitempty"`
+	// Trail is what happened to the request here, for people.
+	Trail   []Mark    `json:"trail,omitempty"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 }
@@ -91,6 +93,8 @@ type Intent struct {
 	Op   string `json:"op"`
 	// Site is where it runs, when that is not the site of the version's epoch.
 	Site Site `json:"site,omitempty"`
+	// Entry is the site where the client is, when that is another.
+	Entry Site `json:"entry,omitempty"`
 	// Version is the one that the write will make.
 	Version Version `json:"version"`
 	// Fields are the fields written, canonical; on Apply the whole state.
