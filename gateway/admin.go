@@ -56,6 +56,10 @@ type AdminOptions struct {
 	OpenHealth bool
 	// Dashboard serves what is not below the paths of this face, to everybody and without a token: it holds no data; nil: nothing.
 	Dashboard http.Handler
+	// Guide tells of the network and the way of requests through it; nil: nothing is served of it.
+	Guide Guide
+	// Feed tells what happens; nil: nothing is served of it.
+	Feed *Feed
 	// Extend mounts further paths below /api/v1, behind the token: handle("POST", "/transfer/{ref}", h).
 	Extend func(handle func(method, path string, h http.HandlerFunc))
 }

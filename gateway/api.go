@@ -38,6 +38,14 @@ func (a *admin) api(r *mux.Router) {
 	handle("GET", "/transfers", a.transfers)
 	handle("GET", "/conflicts", a.conflicts)
 	handle("POST", "/conflicts/{request}/{id}/dismiss", a.dismiss)
+	if a.Guide != nil {
+		handle("GET", "/network", a.networkOf)
+		handle("GET", "/search", a.search)
+		handle("GET", "/requests/{ref}/journey", a.journey)
+	}
+	if a.Feed != nil {
+		handle("GET", "/events", a.events)
+	}
 	if a.Planner != nil {
 		handle("GET", "/schedule", a.schedule)
 	}

@@ -204,22 +204,13 @@ type Tellers interface {
 	Trail(ctx context.Context, to request.Site, id request.ID) (request.Trail, error)
 }
 
-// SiteTrail is what one site said of a request; Err why it did not.
-type SiteTrail struct {
-	Site request.Site
-	request.Trail
-	// Skew is how far the site's clock is ahead of this one's.
-	Skew time.Duration
-	Err  error
-}
-
 // Trails asks all sites what they know of a request, this one first. A site that cannot be asked has an Err; those that know nothing
 // of it are left out.
-func (g *Engine) Trails(ctx context.Context, rec store.Record) []SiteTrail {
+func (g *Engine) Trails(ctx context.Context, rec store.Record) []request.SiteTrail {
 	others := slices.DeleteFunc(slices.Clone(g.Sites), func(s request.Site) bool { return s == g.Self })
 	slices.Sort(others)
-	out := make([]SiteTrail, len(others)+1)
-	out[0] = SiteTrail{Site: g.Self, Trail: g.trailOf(rec)}
+	out := make([]request.SiteTrail, len(others)+1)
+	out[0] = request.SiteTrail{Site: g.Self, Trail: g.trailOf(rec)}
 	done := make(chan struct{})
 	for i, s := range others {
 		go func() {
@@ -230,13 +221,13 @@ func (g *Engine) Trails(ctx context.Context, rec store.Record) []SiteTrail {
 	for range others {
 		<-done
 	}
-	return slices.DeleteFunc(out, func(t SiteTrail) bool { return request.KindOf(t.Err) == request.NotFound && t.Err != nil })
+	return slices.DeleteFunc(out, func(t request.SiteTrail) bool { return request.KindOf(t.Err) == request.NotFound && t.Err != nil })
 }
 
-func (g *Engine) trailAt(ctx context.Context, s request.Site, id request.ID) SiteTrail {
+func (g *Engine) trailAt(ctx context.Context, s request.Site, id request.ID) request.SiteTrail {
 	asked := g.now()
 	t, err := g.Peers.Trail(ctx, s, id)
-	out := SiteTrail{Site: s, Trail: t, Err: err}
+	out := request.SiteTrail{Site: s, Trail: t, Err: err}
 	if err == nil {
 		out.Skew = t.Now.Sub(asked.Add(g.now().Sub(asked) / 2))
 	}

@@ -82,3 +82,12 @@ type Trail struct {
 	// Now is the time at the site.
 	Now time.Time `json:"now"`
 }
+
+// SiteTrail is what one site said of a request; Err why it did not.
+type SiteTrail struct {
+	Site Site
+	Trail
+	// Skew is how far the site's clock is ahead of that of the site that asked.
+	Skew time.Duration
+	Err  error
+}

@@ -125,6 +125,23 @@ func (c *Calendar) openings(from time.Time, before, days int) []opening {
 	return joined
 }
 
+// Spans are the times from one moment to another in which the site is open, cut off at both.
+func (c *Calendar) Spans(from, to time.Time) [][2]time.Time {
+	var out [][2]time.Time
+	for _, o := range c.openings(from, 2, int(to.Sub(from).Hours()/24)+3) {
+		if o.from.Before(from) {
+			o.from = from
+		}
+		if o.to.After(to) {
+			o.to = to
+		}
+		if o.from.Before(o.to) {
+			out = append(out, [2]time.Time{o.from, o.to})
+		}
+	}
+	return out
+}
+
 // Open reports whether the site is open.
 func (c *Calendar) Open(at time.Time) bool {
 	for _, o := range c.openings(at, 2, 2) {

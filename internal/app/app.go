@@ -77,6 +77,7 @@ type App struct {
 	debts     *debts.Spool
 	metrics   *gateway.Metrics
 	lags      lags
+	feed      gateway.Feed
 	reach     reach
 	timers    timers
 	hits      hits
@@ -109,8 +110,8 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	a.network.Store(o.Network)
 	a.file.took(a.now(), nil)
 	a.metrics = gateway.NewMetrics(o.Network.Name, o.Site)
-	a.lags.Metrics, a.hits.since = a.metrics, time.Now()
-	a.lags.hits = &a.hits
+	a.lags = lags{Metrics: a.metrics, hits: &a.hits, feed: &a.feed, self: a.site}
+	a.hits.since = time.Now()
 	defer func() {
 		if err != nil {
 			_ = a.Stop(context.WithoutCancel(ctx))
@@ -276,11 +277,13 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 }
 
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
-	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine, Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a, Configurer: a,
+	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine,
+		Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a, Configurer: a, Guide: guide{a}, Feed: &a.feed,
 		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log,
 		Dashboard: web.Handler()})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr
+	a.onStop("event streams", func(context.Context) error { a.feed.Close(); return nil }) // a server that stops waits for them
 	return err
 }
 

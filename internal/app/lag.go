@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/meridian-gateway/meridian/gateway"
+	"github.com/meridian-gateway/meridian/replicate"
 	"github.com/meridian-gateway/meridian/request"
 )
 
@@ -16,6 +17,8 @@ const lagKept = 1024
 type lags struct {
 	*gateway.Metrics
 	hits  *hits
+	feed  *gateway.Feed
+	self  request.Site
 	mu    sync.Mutex
 	sites map[request.Site]*lagRing
 }
@@ -25,6 +28,19 @@ type lagRing struct {
 	n    int
 	// first and latest bound the time in which they were confirmed, for the rate.
 	at [lagKept]time.Time
+}
+
+// Followed tells those who watch.
+func (l *lags) Followed(h replicate.Happened) {
+	if l.feed.Listeners() == 0 {
+		return
+	}
+	a := gateway.Activity{At: h.At, Kind: h.What, Request: h.Request, Collection: h.Collection, Site: l.self, From: h.From, To: h.To, Route: h.Route,
+		Seconds: h.Took, Note: h.Note}
+	if !h.Version.IsZero() {
+		a.Version = h.Version.String()
+	}
+	l.feed.Activity(a)
 }
 
 // Delivered notes one confirmation.
