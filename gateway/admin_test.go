@@ -256,7 +256,7 @@ func TestOpenAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := newOperator()
-	a := &admin{AdminOptions: AdminOptions{Operator: o, Watcher: o, Planner: o, Seeder: noSeeder{}, Verifier: noSeeder{}, Watches: noSeeder{}, Rebuilder: noSeeder{}, Routes: noSeeder{}, Configurer: configurer{}}}
+	a := &admin{AdminOptions: AdminOptions{Operator: o, Watcher: o, Planner: o, Seeder: noSeeder{}, Verifier: noSeeder{}, Watches: noSeeder{}, Rebuilder: noSeeder{}, Routes: noSeeder{}, Configurer: configurer{}, Guide: noGuide{}, Feed: &Feed{}}}
 	r := mux.NewRouter()
 	a.api(r)
 	routes := map[string]bool{"/healthz": true, "/readyz": true, "/health/forwarding": true, "/metrics": true}

@@ -62,7 +62,6 @@ type Peers interface {
 	Resolve(ctx context.Context, to request.Site, collection string, site request.Site, local string) (request.ID, error)
 	Operation(ctx context.Context, to request.Site, id request.ID, op string) (request.Op, error)
 	Holders(ctx context.Context, to request.Site, id request.ID, v request.Version) ([]request.Delivery, error)
-	Hello(ctx context.Context, to request.Site) (peer.Greeting, error)
 	Movers
 	FileKeepers
 	Comparers
@@ -84,6 +83,7 @@ type FileKeepers interface {
 
 // Links tell how the other sites' gateways are reached.
 type Links interface {
+	Hello(ctx context.Context, to request.Site) (peer.Greeting, error)
 	Status(to request.Site) peer.Status
 	Ready(to request.Site) bool
 }
