@@ -62,6 +62,11 @@ command -v go >/dev/null || { say "Go is missing: https://go.dev/dl/"; exit 1; }
 need_command node nodejs
 need_command npm npm
 need_command redis-server redis-server
+# The tests complete command lines in real shells, and read the manual pages.
+need_command zsh zsh
+need_command fish fish
+need_command man man-db
+[ -e /usr/share/bash-completion/bash_completion ] || apt_install bash-completion
 # The race detector links against the C library.
 if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then apt_install gcc libc6-dev; fi
 mkdir -p .cache/bin

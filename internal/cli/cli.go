@@ -91,6 +91,7 @@ func (c *command) root() *cobra.Command {
 	c.colourFlag(root)
 	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
 		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.diff(), c.demo(), c.man(), c.version())
+	c.completions(root)
 	root.SetFlagErrorFunc(flagRefused)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
 	return group(root, func(cmd *cobra.Command) error { return cmd.Help() })

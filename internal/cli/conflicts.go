@@ -28,7 +28,8 @@ func (c *command) conflictsList() *cobra.Command {
 	var page pageFlags
 	cmd := c.asking(&cobra.Command{Use: "list", Args: exactly(0), Short: "List the conflict records at a site",
 		Long: "List the conflict records at the site whose gateway is asked: two histories of a request, of which one lost. They stay\n" +
-			"until they are dismissed. With -o json the values are there too."})
+			"until they are dismissed. With -o json the values are there too.",
+		Example: "  meridian conflicts list --config network.yaml --site chicago"})
 	page.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var v conflictPage
@@ -38,11 +39,15 @@ func (c *command) conflictsList() *cobra.Command {
 				_, err := fmt.Fprintln(c.out, "No conflicts.")
 				return err
 			}
-			t := newTable(c.out, "REQUEST", "CONFLICT", "KIND", "AT", "LOST AT", "FIELDS", "DECISION")
+			t := newTable(c.out, "REQUEST", "CONFLICT", "KIND", "AT", "LOST AT", "FIELDS", "DECISION").
+				spare("AT", "FIELDS", "KIND", "DECISION").brief(2, c.again("conflicts show REQUEST"))
 			for _, x := range v.Conflicts {
-				t.row(x.Request, x.ID, x.Kind, moment(x.At), x.Site, cut(fieldNames(x), 60), cut(x.Decision, 90))
+				t.row(x.Request, x.ID, x.Kind, moment(x.At), x.Site, fieldNames(x), x.Decision)
 			}
 			if err := t.flush(); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(c.out, "\nWhat was lost in one, and what was kept: "+printable(c.again("conflicts show REQUEST"), false)); err != nil {
 				return err
 			}
 			return c.more(v.After)
@@ -61,7 +66,8 @@ func fieldNames(x gateway.ConflictView) string {
 
 func (c *command) conflictsShow() *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show the conflict records of a request, with the values of their fields",
-		Long: "Show the conflict records of a request, with the values of their fields.\n\n" + refHelp})
+		Long: "Show the conflict records of a request, with the values of their fields.\n\n" + refHelp,
+		Example: "  meridian conflicts show 17 --config network.yaml --site chicago"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v conflictPage
 		return c.asked(cmd.Context(), get("/api/v1/conflicts", "request", args[0]), &v, func() error {
@@ -104,13 +110,13 @@ func (c *command) showConflict(x gateway.ConflictView) error {
 	fmt.Fprintln(c.out)
 	t = newTable(c.out, "FIELD", "BEFORE", "LOST", "KEPT")
 	for _, f := range x.Fields {
-		t.row(f.Name, cut(string(f.Base), 60), cut(string(f.Mine), 60), cut(string(f.Theirs), 60))
+		t.row(f.Name, cut(string(f.Base), 200), cut(string(f.Mine), 200), cut(string(f.Theirs), 200))
 	}
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "\nTo keep a value that lost, write it at the owner's site. Then: meridian conflicts dismiss %s %s\n",
-		printable(string(x.Request), false), printable(quoted(x.ID), false))
+	_, err := fmt.Fprintf(c.out, "\nTo keep a value that lost, write it at the owner's site, %s. Then: %s\n", printable(string(x.Owner), false),
+		printable(c.again("conflicts dismiss "+string(x.Request)+" "+quoted(x.ID)), false))
 	return err
 }
 

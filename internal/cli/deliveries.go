@@ -131,7 +131,9 @@ func (c *command) deliveriesRetry() *cobra.Command {
 	var f filter
 	var since string
 	cmd := c.asking(&cobra.Command{Use: "retry [REF]", Args: atMost(1), Short: "Try parked and waiting deliveries again at once",
-		Long: "Try parked and waiting deliveries again at once: all of them, or those of one request, or those that the flags select.\n\n" + refHelp})
+		Long: "Try parked and waiting deliveries again at once: all of them, or those of one request, or those that the flags select.\n\n" + refHelp,
+		Example: "  meridian deliveries retry chicago:17 --config network.yaml --site chicago\n" +
+			"  meridian deliveries retry --state parked --to tokyo --since 2h --config network.yaml --site chicago"})
 	c.filterFlags(cmd, &f)
 	cmd.Flags().StringVar(&since, "since", "", "only those that fell behind at or after this time (RFC 3339), or this long ago (2h)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -187,7 +189,8 @@ func sinceOf(s string, now time.Time) (time.Time, error) {
 func (c *command) deliveriesCancel() *cobra.Command {
 	var to string
 	cmd := c.asking(&cobra.Command{Use: "cancel REF --to SITE", Args: exactly(1), Short: "Give up bringing the present version of a request to a site",
-		Long: "Give up bringing the present version of a request to a site. The next version is delivered again.\n\n" + refHelp})
+		Long: "Give up bringing the present version of a request to a site. The next version is delivered again.\n\n" + refHelp,
+		Example: "  meridian deliveries cancel 17 --to tokyo --config network.yaml --site chicago"})
 	cmd.Flags().StringVar(&to, "to", "", "the site")
 	complete(cmd, "to", c.siteNames)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

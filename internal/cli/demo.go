@@ -18,7 +18,8 @@ func (c *command) demo() *cobra.Command {
 	cmd := &cobra.Command{Use: "demo", Short: "Run an example network: three sites with their request APIs, in this process", Args: exactly(0),
 		Long: "Run an example network, by default the furniture company: San Francisco, Chicago and its upholstery, each with a small\n" +
 			"request API and a gateway, in this process. It needs no other program and leaves nothing behind, unless --data says\n" +
-			"where. Ctrl-C ends it. With --tour, schedules run on a simulated clock."}
+			"where. Ctrl-C ends it. With --tour, schedules run on a simulated clock.",
+		Example: "  meridian demo\n  meridian demo --network follow-the-sun\n  meridian demo --tour"}
 	cmd.Flags().StringVar(&network, "network", "furniture", strings.Join(configs.Examples(), ", "))
 	choose(cmd, "network", configs.Examples()...)
 	cmd.Flags().BoolVar(&tour, "tour", false, "walk through by itself, check everything that is shown, and end with 0 or 1")

@@ -33,7 +33,8 @@ func (c *command) doubtsList() *cobra.Command {
 	var page pageFlags
 	cmd := c.asking(&cobra.Command{Use: "list", Args: exactly(0), Short: "List the writes in doubt at a site",
 		Long: "List the writes in doubt at the site whose gateway is asked: their answer was lost, and the request API offers nothing to find\n" +
-			"out by whether they were made. CANDIDATES are records that may be the one in question."})
+			"out by whether they were made. CANDIDATES are records that may be the one in question.",
+		Example: "  meridian doubts list --config network.yaml --site chicago"})
 	page.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var v doubtPage
@@ -43,14 +44,15 @@ func (c *command) doubtsList() *cobra.Command {
 				_, err := fmt.Fprintln(c.out, "Nothing is in doubt.")
 				return err
 			}
-			t := newTable(c.out, "REQUEST", "COLLECTION", "SITE", "DOING", "SINCE", "OPERATION", "CANDIDATES")
+			t := newTable(c.out, "REQUEST", "COLLECTION", "SITE", "DOING", "SINCE", "OPERATION", "CANDIDATES").
+				spare("OPERATION", "COLLECTION", "SITE")
 			for _, d := range v.Doubts {
 				t.row(d.Request, d.Collection, d.Site, d.Doing, moment(d.Since), d.Operation, candidates(d))
 			}
 			if err := t.flush(); err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintln(c.out, "\nWhat can be done about one: meridian doubts show REQUEST"); err != nil {
+			if _, err := fmt.Fprintln(c.out, "\nWhat can be done about one: "+printable(c.again("doubts show REQUEST"), false)); err != nil {
 				return err
 			}
 			return c.more(v.After)
@@ -71,7 +73,8 @@ func candidates(d gateway.DoubtView) string {
 
 func (c *command) doubtsShow() *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show a write in doubt, and what each way to settle it will do",
-		Long: "Show a write in doubt, and what each way to settle it will do. Look into the request API before you choose.\n\n" + refHelp})
+		Long: "Show a write in doubt, and what each way to settle it will do. Look into the request API before you choose.\n\n" + refHelp,
+		Example: "  meridian doubts show 17 --config network.yaml --site chicago"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v doubtPage
 		return c.asked(cmd.Context(), get("/api/v1/doubts", "request", args[0]), &v, func() error {
@@ -125,7 +128,8 @@ func (c *command) showDoubt(d gateway.DoubtView) error {
 // doubtsSettle is a command that ends a doubt.
 func (c *command) doubtsSettle(use, short string, args int, how func(args []string) gateway.Settlement) *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: use, Args: exactly(args), Short: short,
-		Long: short + ".\nWhat that does in the case at hand is said by meridian doubts show.\n\n" + refHelp})
+		Long:    short + ".\nWhat that does in the case at hand is said by meridian doubts show.\n\n" + refHelp,
+		Example: "  meridian doubts " + strings.NewReplacer("REF", "17", "LOCALID", "4711").Replace(use) + " --config network.yaml --site chicago"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v struct{ Request string }
 		return c.asked(cmd.Context(), post(requestPath(args[0])+"/settle", how(args)), &v, func() error {

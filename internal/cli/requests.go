@@ -57,7 +57,10 @@ func (c *command) requests() *cobra.Command {
 
 func (c *command) requestsList() *cobra.Command {
 	var page pageFlags
-	cmd := c.asking(&cobra.Command{Use: "list", Short: "List requests in the order of their global ids, which is that of their age", Args: exactly(0)})
+	cmd := c.asking(&cobra.Command{Use: "list", Short: "List requests in the order of their global ids, which is that of their age", Args: exactly(0),
+		Long: "List the requests that a gateway knows, in the order of their global ids, which is that of their age. HERE is what they are at the\n" +
+			"site that is asked, ID HERE the local id there. VERSION is the newest that this site has.",
+		Example: "  meridian requests list --config network.yaml --site chicago\n  meridian requests list --limit 1000 -o json --config network.yaml --site chicago"})
 	page.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var v struct {
@@ -70,7 +73,7 @@ func (c *command) requestsList() *cobra.Command {
 				_, err := fmt.Fprintln(c.out, "No requests.")
 				return err
 			}
-			t := newTable(c.out, "REQUEST", "COLLECTION", "OWNER", "VERSION", "HERE", "ID HERE", "UPDATED", "STATE")
+			t := newTable(c.out, "REQUEST", "COLLECTION", "OWNER", "VERSION", "HERE", "ID HERE", "UPDATED", "STATE").spare("UPDATED", "COLLECTION", "HERE")
 			for _, r := range v.Requests {
 				t.row(r.Request, r.Collection, r.Owner, r.Version, r.Role, r.Local, moment(r.Updated), state(stateOf(r)))
 			}
@@ -284,7 +287,8 @@ func (c *command) requestsSettle() *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: "settle REF (--adopt LOCALID | --retry | --abandon)", Args: exactly(1),
 		Short: "Settle a write in doubt, after a look into the request API",
 		Long: "Settle a write in doubt: one of which nothing that the request API offers can tell whether it was made. Look into the\n" +
-			"request API first.\n\n" + refHelp})
+			"request API first.\n\n" + refHelp,
+		Example: "  meridian requests settle 17 --adopt 4711 --config network.yaml --site chicago\n  meridian requests settle 17 --retry --config network.yaml --site chicago"})
 	cmd.Flags().StringVar(&how.Adopt, "adopt", "", "it was made: the record has this local id")
 	cmd.Flags().BoolVar(&how.Retry, "retry", false, "it was not made, and is to be made again, in the gateway's own name")
 	cmd.Flags().BoolVar(&how.Force, "force", false, "with --retry: although the call may still take effect, or records are there that it may have made")

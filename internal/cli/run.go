@@ -34,7 +34,8 @@ func (c *command) run() *cobra.Command {
 	var at app.Addresses
 	cmd := &cobra.Command{Use: "run --config FILE (--site NAME | --all)", Short: "Run a site's gateway, or all of them in one process", Args: exactly(0),
 		Long: "Run the gateway of a site, or those of all sites in one process, until SIGTERM or SIGINT. Calls under way are finished;\n" +
-			"a second signal ends at once. SIGHUP, and a change of the file, take the network file again; a bad one changes nothing."}
+			"a second signal ends at once. SIGHUP, and a change of the file, take the network file again; a bad one changes nothing.",
+		Example: "  meridian run --config network.yaml --site chicago\n  meridian run --config network.yaml --all --log-format console"}
 	c.configFlag(cmd, "the network file")
 	c.siteFlag(cmd, "the site at which this gateway stands")
 	f := cmd.Flags()

@@ -134,7 +134,7 @@ func (c *command) await(ctx context.Context, k *client, st *gateway.StandingView
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%s is not owned by %s after %s%s; it is still wanted, see: meridian transfers", st.Request, to, most, inBrackets(why))
+			return fmt.Errorf("%s is not owned by %s after %s%s; it stays ordered. See why it waits: %s", st.Request, to, most, inBrackets(inWords(why)), c.again("transfers"))
 		}
 	}
 }
@@ -175,7 +175,8 @@ func (c *command) transfers() *cobra.Command {
 		Long: "List the hand-overs that are not done, at the gateway asked, and why.\n\n" +
 			"waiting: planned; this site owns the request and it can be written\n" +
 			"open:    released or taken in, and not decided; the request cannot be written until the target's word is here\n" +
-			"parked:  planned, and not tried again by itself; ask for it again, for something else, or write the request"})
+			"parked:  planned, and not tried again by itself; ask for it again, for something else, or write the request",
+		Example: "  meridian transfers --config network.yaml --site chicago"})
 	page.flags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var v struct {
@@ -188,9 +189,10 @@ func (c *command) transfers() *cobra.Command {
 				_, err := fmt.Fprintln(c.out, "No hand-over is waiting, open or parked here.")
 				return err
 			}
-			t := newTable(c.out, "REQUEST", "STATE", "FROM", "TO", "WHAT", "SINCE", "WANTED BY", "CAUSE")
+			t := newTable(c.out, "REQUEST", "STATE", "FROM", "TO", "WHAT", "SINCE", "WANTED BY", "CAUSE").
+				spare("WHAT", "SINCE", "WANTED BY", "FROM").brief(3, c.again("requests show REQUEST"))
 			for _, x := range v.Transfers {
-				t.row(x.Request, x.State, x.From, x.To, what(x.PlanView), moment(x.Since), wantedBy(x.PlanView), cut(x.Cause, 120))
+				t.row(x.Request, transferState(x.State), x.From, x.To, what(x.PlanView), moment(x.Since), wantedBy(x.PlanView), inWords(x.Cause))
 			}
 			if err := t.flush(); err != nil {
 				return err
@@ -199,6 +201,15 @@ func (c *command) transfers() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+// transferState is the state of a transfer. An open one is under way: that is nothing bad in itself.
+func transferState(word string) cell {
+	c := state(word)
+	if word == gateway.TransferOpen {
+		c.mood = watch
+	}
+	return c
 }
 
 // what a plan comes to, in a word.
