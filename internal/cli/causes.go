@@ -6,7 +6,7 @@ import (
 )
 
 // outer are the parts of an error that tell programmers where it arose: the operation, the kind, the call.
-var outer = regexp.MustCompile(`^(?:[a-z]+\.[A-Z][A-Za-z]* [^:]*: |[a-z]+(?:-[a-z]+)+: |(?:unavailable|internal|busy|doubtful): |(?:Get|Post|Put|Patch|Delete|Head) "[^"]*": )+`)
+var outer = regexp.MustCompile(`^(?:nothing was sent: breaker open since [^ ]+: |breaker open since [^ ]+: |[a-z]+\.[A-Z][A-Za-z]* [^:]*: |[a-z]+-[a-z]+: |(?:unavailable|internal|busy|doubtful): |(?:Get|Post|Put|Patch|Delete|Head) "[^"]*": )+`)
 
 // dialed is a connection that did not come to be.
 var dialed = regexp.MustCompile(`(?:dial|read|write) tcp(?: (?:[^ ]+->)?([^ ]+))?: (?:connect: )?(.*)`)

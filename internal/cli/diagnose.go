@@ -134,8 +134,11 @@ func (c *command) parkedTo(d gateway.Destination) []trouble {
 	if d.Parked == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%s parked: %s did not take them, and they are not tried again by themselves, so its copies stay as they were. See why, correct it, try again:",
-		deliveriesTo(d.Parked, string(d.Site)), d.Site)
+	text := fmt.Sprintf("1 delivery to %s is parked: it was not taken, and is not tried again by itself; the copy there stays as it was. See why, correct it, try again:", d.Site)
+	if d.Parked > 1 {
+		text = fmt.Sprintf("%d deliveries to %s are parked: they were not taken, and are not tried again by themselves; the copies there stay as they were. "+
+			"See why, correct it, try again:", d.Parked, d.Site)
+	}
 	return []trouble{{bad, text, []string{c.again("deliveries list --state parked --to " + quoted(string(d.Site))),
 		c.again("deliveries retry --state parked --to " + quoted(string(d.Site)))}}}
 }

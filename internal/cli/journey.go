@@ -36,7 +36,7 @@ type step struct {
 }
 
 // into adds what a site says of itself to what the one that was asked knows of it.
-func (s stop) into(list []presence, r gateway.RequestView) []presence {
+func (s stop) into(list []presence, r gateway.RequestView, newest string) []presence {
 	for i := range list {
 		p := &list[i]
 		if p.site != s.Site {
@@ -53,10 +53,21 @@ func (s stop) into(list []presence, r gateway.RequestView) []presence {
 		p.state, p.cause = cell{"not asked", bad}, inWords(s.Cause)
 	case s.Role == "" && s.Version == "":
 		return list // it knows nothing of the request
-	case s.Behind != "":
-		p.state = state(s.Behind)
+	default:
+		p.state = s.state(newest)
 	}
 	return append(list, p)
+}
+
+// state is how a site stands against the newest version that anybody told.
+func (s stop) state(newest string) cell {
+	switch {
+	case s.Behind != "":
+		return state(s.Behind)
+	case s.Version == newest:
+		return cell{"up to date", good}
+	}
+	return cell{"behind", bad}
 }
 
 func (c *command) requestsJourney() *cobra.Command {
@@ -76,19 +87,18 @@ func (c *command) showJourney(j journeyView) error {
 	if j.Origin != "" {
 		text += "; created at " + j.Origin
 	}
-	if _, err := fmt.Fprintf(c.out, "%s.\n", printable(text, false)); err != nil {
-		return err
-	}
 	for _, s := range j.Sites {
 		if !s.Reached {
-			fmt.Fprintf(c.out, "%s could not be asked, so what happened there is missing%s.\n", printable(s.Site, false), printable(colon(inWords(s.Cause)), false))
+			text += fmt.Sprintf(". %s could not be asked, so what happened there is missing%s", s.Site, colon(inWords(s.Cause)))
 		}
 	}
-	fmt.Fprintln(c.out)
+	if _, err := fmt.Fprintf(c.out, "%s\n\n", screenOf(c.out, c.mode).wrap(text+".")); err != nil {
+		return err
+	}
 	t := newTable(c.out, "SITE", "ROLE", "VERSION", "ID THERE", "UPDATED", "STATE").spare("UPDATED", "ID THERE")
 	for _, s := range j.Sites {
 		if s.Reached && (s.Role != "" || s.Version != "") {
-			t.row(s.Site, s.Role, s.Version, s.Local, momentOf(s.Updated), state(s.Behind))
+			t.row(s.Site, s.Role, s.Version, s.Local, momentOf(s.Updated), s.state(j.Version))
 		}
 	}
 	if err := t.flush(); err != nil {
@@ -98,7 +108,7 @@ func (c *command) showJourney(j journeyView) error {
 		fmt.Fprintln(c.out, "\nThis is not all: older events have been forgotten, or a site could not be asked.")
 	}
 	fmt.Fprintln(c.out)
-	t = newTable(c.out, "AT", "SITE", "WHAT", "VERSION", "TOOK", "NOTE").spare("NOTE").brief(3, "-o yaml")
+	t = newTable(c.out, "AT", "SITE", "WHAT", "VERSION", "TOOK", "NOTE").spare("TOOK", "NOTE").brief(3, "-o yaml")
 	for _, e := range j.Events {
 		took := ""
 		if e.Seconds != nil {
@@ -120,8 +130,12 @@ func (e step) inWords() string {
 		return "hand-over to " + e.To + " planned"
 	case e.Kind == "released" && e.To != "":
 		return "released to " + e.To
-	case e.Kind == "owned" && e.From != "":
+	case e.Kind == "owned" && e.From != "" && e.From != e.Site:
 		return "owned, from " + e.From
+	case e.Kind == "owned":
+		return "owned from here on"
+	case e.Kind == "handed-over" && e.To != "":
+		return "handed over to " + e.To
 	case (e.Kind == "owed" || e.Kind == "parked") && e.To != "":
 		return e.Kind + " to " + e.To
 	case e.To != "":

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -14,6 +15,14 @@ type screen struct {
 	// width is that of the terminal in columns, 0 where there is none: then nothing is wrapped and left out.
 	width  int
 	colour bool
+}
+
+// wrap breaks a text into lines that fit.
+func (s *screen) wrap(text string) string {
+	if s.width == 0 {
+		return printable(text, false)
+	}
+	return strings.Join(wrapped(printable(text, false), s.width), "\n")
 }
 
 // The values of --color.

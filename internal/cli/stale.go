@@ -57,7 +57,7 @@ func (p picture) presences() []presence {
 	}
 	if p.journey != nil {
 		for _, s := range p.journey.Sites {
-			out = s.into(out, r)
+			out = s.into(out, r, p.journey.Version)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b presence) int { return cmp.Compare(rank(a.role), rank(b.role)) })
@@ -128,7 +128,10 @@ func colon(why string) string {
 // behindAt says why one holder does not have what it should.
 func (c *command) behindAt(p picture, h gateway.DeliveryView) trouble {
 	id := quoted(string(p.request.Request))
-	text := fmt.Sprintf("%s has version %s, not %s", h.Site, cmp.Or(h.Acked, "none"), h.Owed)
+	text := fmt.Sprintf("%s has version %s, not %s", h.Site, h.Acked, h.Owed)
+	if h.Acked == "" {
+		text = fmt.Sprintf("%s has nothing of it yet, version %s is owed", h.Site, h.Owed)
+	}
 	if h.Acked == h.Owed { // its terms change, or it is compared
 		text = fmt.Sprintf("%s has version %s, and something is still to be told to it", h.Site, h.Acked)
 	}
@@ -203,9 +206,7 @@ func (c *command) glance(p picture) error {
 	default:
 		text += ". Nothing is in the way: all copies have what the owner has."
 	}
-	for _, l := range wrapped(printable(text, false), cmp.Or(s.width, 1<<20)) {
-		_, _ = io.WriteString(s, l+"\n")
-	}
+	_, _ = io.WriteString(s, s.wrap(text)+"\n")
 	for _, t := range troubles {
 		_, _ = io.WriteString(s, "\n")
 		t.print(s)

@@ -46,8 +46,8 @@ func TestWhyIsThisOneStale(t *testing.T) {
 		{"in doubt", doubt, nil, "", []string{"! A write is in doubt", "the answer was lost", "meridian doubts show " + string(gid)}},
 		{"parked transfer", parked, nil, "", []string{"! The transfer to oslo is parked: no such site. Correct the cause, then order it again: meridian transfer " + string(gid) + " --to oslo"}},
 		{"at a copy", queue, nil, "", []string{"* tokyo owns it and knows what its copies lack. Ask there:", "* 1 write waits here for the owner, tokyo"}},
-		{"at a stale copy", queue, nil, `{"owner":"tokyo","sites":[{"site":"tokyo","reached":true,"role":"owner","version":"1.9","local":"4"},{"site":"chicago","reached":true,"role":"copy","version":"1.3"}]}`,
-			[]string{"! tokyo has version 1.9, this site has 1.3. Why it has not come is known at the owner:", "tokyo owner 1.9 4", "chicago copy 1.3 17 1 write queued"}},
+		{"at a stale copy", queue, nil, `{"owner":"tokyo","version":"1.9","sites":[{"site":"tokyo","reached":true,"role":"owner","version":"1.9","local":"4"},{"site":"chicago","reached":true,"role":"copy","version":"1.3"}]}`,
+			[]string{"! tokyo has version 1.9, this site has 1.3. Why it has not come is known at the owner:", "tokyo owner 1.9 4 up to date", "chicago copy 1.3 17 1 write queued"}},
 		{"the owner is away", queue, nil, `{"owner":"tokyo","sites":[{"site":"tokyo","reached":false,"cause":"dial tcp 10.0.0.7:1: i/o timeout"}]}`,
 			[]string{"! tokyo owns it and cannot be asked: no answer from 10.0.0.7:1 in time", "Whether version 1.3 is the newest is not known here.", "tokyo - - - not asked"}},
 		{"a copy that the owner has", queue, nil, `{"owner":"tokyo","sites":[{"site":"tokyo","reached":true,"role":"owner","version":"1.3"}]}`, []string{"1 thing to know:"}},
@@ -81,7 +81,7 @@ func TestJourney(t *testing.T) {
 	code, out, errs := run("", "requests", "journey", "17")
 	for _, want := range []string{"is owned by chicago, in version 1.2; created at oslo.",
 		"tokyo could not be asked, so what happened there is missing: nothing listens at 10.0.0.7:1 (connection refused).",
-		"chicago owner 1.2 17 2026-03-01 09:00:00Z -", "oslo copy 1.1 4 - waiting", "This is not all",
+		"chicago owner 1.2 17 2026-03-01 09:00:00Z up to date", "oslo copy 1.1 4 - waiting", "This is not all",
 		"2026-03-01 09:00:00.000Z oslo forwarded to chicago - - route chairs", "09:00:00.120Z chicago created 1.1 - status 201",
 		"09:00:00.500Z oslo applied, from chicago 1.1 380ms", "chicago owed to oslo 1.2 4m10s", "chicago polished"} {
 		if code != Done || !strings.Contains(squeezed(out), want) {

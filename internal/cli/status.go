@@ -73,7 +73,10 @@ func (c *command) showStatus(ctx context.Context, k *client, v standingOf, out i
 	s := screenOf(out, c.mode)
 	list := c.diagnose(v)
 	title := fmt.Sprintf("%s of network %s: ", v.Site, v.Network)
-	fmt.Fprintf(out, "%s%s. %s\n", printable(title, false), state(v.State).mood.paint(printable(v.State, false), s.colour), printable(inShort(v, len(list)), false))
+	sentence := s.wrap(title + v.State + ". " + inShort(v, len(list)))
+	// The state stands in the first line; colours come after the wrapping, which counts columns.
+	before, after, _ := strings.Cut(sentence, ": "+v.State+".")
+	fmt.Fprintf(out, "%s: %s.%s\n", before, state(v.State).mood.paint(v.State, s.colour), after)
 	for _, t := range list {
 		fmt.Fprintln(out)
 		t.print(s)
@@ -149,7 +152,7 @@ func (c *command) destinations(out *screen, list []gateway.Destination) error {
 			drained = "not known"
 		}
 		last := ""
-		if d.State != gateway.OK {
+		if d.State == gateway.Down || d.State != gateway.OK && owing(d) > d.Parked { // else it is of another time
 			last = inWords(d.LastError)
 		}
 		t.row(d.Site, state(d.State), state(d.Breaker), owing(d), d.Waiting, parked, seconds(d.OldestAge), seconds(d.Lag.P50), seconds(d.Lag.P99), drained, last)
@@ -162,7 +165,7 @@ const mostNeeded = "5"
 
 // needed lists what waits for a person. What cannot be asked is left out: the counts are said above all the same.
 func (c *command) needed(ctx context.Context, k *client, f gateway.Forwarding, out *screen) error {
-	t := newTable(out, "NEEDS A PERSON", "REQUEST", "SITE", "SINCE", "WHY").spare("SINCE", "SITE").brief(3, c.again("requests show REQUEST"))
+	t := newTable(out, "NEEDS A PERSON", "REQUEST", "SITE", "SINCE", "WHY").spare("SINCE", "SITE").brief(3, "")
 	if slices.ContainsFunc(f.Destinations, func(d gateway.Destination) bool { return d.Parked > 0 }) {
 		var v struct{ Deliveries []gateway.DeliveryView }
 		_ = k.ask(ctx, get("/api/v1/deliveries", "state", string(request.Parked), "limit", mostNeeded), &v)
