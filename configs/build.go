@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +30,7 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	n.Security.TLS = p.peerTLS(child(root, "security", "tls"), s.Security.TLS)
 	n.Security.PeerKeys = p.peerKeys(child(root, "security", "peer_key"), s.Security.PeerKey)
 	n.Limits = p.limits(child(root, "limits"), s.Limits)
+	n.Tracing = p.tracing(child(root, "tracing"), s.Tracing)
 	n.Defaults, n.LagLimit = p.defaults(child(root, "defaults"), s.Defaults)
 	p.pools(child(root, "pools"), s.Pools, n)
 	profiles := p.profiles(root, s.Profiles)
@@ -57,6 +59,24 @@ func (p *parser) limits(at *yaml.Node, s limitsSpec) Limits {
 	l.ClientWrites = p.count(child(at, "client_writes"), at, "limits.client_writes", s.ClientWrites, 256)
 	l.Connections = p.count(child(at, "connections"), at, "limits.connections", s.Connections, 10_000)
 	return l
+}
+
+// tracing reads where spans go.
+func (p *parser) tracing(at *yaml.Node, s tracingSpec) Tracing {
+	out := Tracing{Endpoint: s.Endpoint, Sample: s.Sample, Headers: make(map[string]Secret, len(s.Headers))}
+	if u, err := url.Parse(s.Endpoint); s.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
+		p.fault(child(at, "endpoint"), fmt.Sprintf("tracing.endpoint: %q is not the address of a collector", clip(s.Endpoint)), "endpoint: http://127.0.0.1:4318")
+	}
+	if s.Sample != nil && !(*s.Sample >= 0 && *s.Sample <= 1) {
+		p.fault(child(at, "sample"), "tracing.sample is not from 0 to 1", "sample: 0.1")
+	}
+	for name, v := range s.Headers {
+		if !headerName(name) || !headerValue(v) {
+			p.fault(child(at, "headers"), fmt.Sprintf("tracing.headers: %q or its value is not that of a header", clip(name)), "")
+		}
+		out.Headers[name] = Secret(v)
+	}
+	return out
 }
 
 // count reads a number of 1 or more, which is otherwise where the file does not say.

@@ -25,6 +25,7 @@ type Network struct {
 
 	Security Security
 	Limits   Limits
+	Tracing  Tracing
 	Defaults Defaults
 	// LagLimit is how old a delivery may become before health calls its destination degraded.
 	LagLimit time.Duration
@@ -81,6 +82,15 @@ type TLS struct {
 func (t TLS) Of(site request.Site) TLS {
 	name := strings.NewReplacer("{site}", string(site))
 	return TLS{name.Replace(t.CA), name.Replace(t.Cert), name.Replace(t.Key)}
+}
+
+// Tracing says where spans of traces are sent.
+type Tracing struct {
+	// Endpoint is an OpenTelemetry collector that takes OTLP over HTTP; "" for none.
+	Endpoint string
+	// Sample is which part of the traces that begin at a gateway is recorded, 0 to 1; nil where the file does not say.
+	Sample  *float64
+	Headers map[string]Secret
 }
 
 // Limits bound what clients may send.

@@ -90,6 +90,7 @@ func sections(keys []documentedKey) []section {
 		{"security", "security", "How gateways know each other. Without any of it they talk on the loopback only. [security.md](security.md)"},
 		{"security.tls", "security.tls", "Mutual TLS between the gateways: all three, or none."},
 		{"limits", "limits", "What clients may send at most."},
+		{"tracing", "tracing", "Where OpenTelemetry traces are sent; taken when a gateway is started. [tracing.md](tracing.md)"},
 		{"defaults", "defaults", "What routes and sites do where they do not say."},
 		{"sites.SITE", "sites.SITE", "One place with a request API and a gateway. Names have lower-case letters, digits and hyphens."},
 		{"sites.SITE.credentials", "sites.SITE.credentials", "Of the gateway's own calls to the request API: one of `basic`, `bearer` and `login`, and `headers` besides. Clients' calls keep their own."},

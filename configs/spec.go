@@ -8,6 +8,7 @@ type fileSpec struct {
 	Network  string               `yaml:"network"`
 	Security securitySpec         `yaml:"security"`
 	Limits   limitsSpec           `yaml:"limits"`
+	Tracing  tracingSpec          `yaml:"tracing"`
 	Defaults defaultsSpec         `yaml:"defaults"`
 	Profiles map[string]yaml.Node `yaml:"profiles"`
 	Sites    map[string]siteSpec  `yaml:"sites"`
@@ -35,6 +36,12 @@ type limitsSpec struct {
 	ClientRate    string `yaml:"client_rate"`
 	ClientWrites  int    `yaml:"client_writes"`
 	Connections   int    `yaml:"connections"`
+}
+
+type tracingSpec struct {
+	Endpoint string            `yaml:"endpoint"`
+	Sample   *float64          `yaml:"sample"`
+	Headers  map[string]string `yaml:"headers"`
 }
 
 type defaultsSpec struct {

@@ -26,10 +26,12 @@ type Debt struct {
 	Seen request.Fields  `json:"seen,omitempty"`
 	Base request.Version `json:"base,omitzero"`
 	// Key and Digest are those of the client's Idempotency-Key, hashed, By what is known of the client.
-	Key    string    `json:"key,omitempty"`
-	Digest string    `json:"digest,omitempty"`
-	By     string    `json:"by,omitempty"`
-	At     time.Time `json:"at"`
+	Key    string `json:"key,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	By     string `json:"by,omitempty"`
+	// Trace is what the client's call is traced under, if it is.
+	Trace request.Trace `json:"trace,omitempty"`
+	At    time.Time     `json:"at"`
 	// End is what came of the call, nil while that is not known.
 	End *End `json:"-"`
 	// Proposed says that the ledger has the write, and that the record is to be looked at once more when its owner has had its say.

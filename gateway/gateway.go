@@ -16,6 +16,7 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/spool"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // Engine is what the client face asks to be done.
@@ -50,6 +51,8 @@ type Options struct {
 	Transport http.RoundTripper
 	Log       *zap.Logger
 	Metrics   *Metrics
+	// Tracer makes a span of each call; nil makes none, and a client's trace context passes as it came.
+	Tracer *tracing.Tracer
 	// Body is the most bytes of an intercepted call (default 1 MiB), Depth the deepest nesting of its JSON (default 64),
 	// BodyTimeout how long its body may take to arrive (default 30s), AnswerTimeout how long its answer may take to be taken.
 	Body          int64
@@ -179,6 +182,11 @@ func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", methods)
 		f.refused(w, r, *closing(problemOf(badMethod, r.Method+" is not taken at a path of a described collection")))
 		return
+	}
+	if f.Tracer != nil || tracing.Carried(r.Header) {
+		var done func()
+		w, r, done = f.traced(w, r, m, ok && err == nil)
+		defer done()
 	}
 	switch {
 	case err != nil:

@@ -35,6 +35,7 @@ type Metrics struct {
 	skew       *prometheus.GaugeVec
 	routes     *prometheus.CounterVec
 	hits       *prometheus.CounterVec
+	spans      *prometheus.CounterVec
 	inDoubt    prometheus.Gauge
 	conflicts  prometheus.Gauge
 	transfers  *prometheus.GaugeVec
@@ -97,6 +98,7 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	m.breaker = gauge("breaker_state", "Breaker to a destination: 0 closed, 1 half-open, 2 open.", "destination")
 	m.skew = gauge("clock_skew_seconds", "How far a destination's clock is ahead of ours.", "destination")
 	m.routes = counter("route_errors_total", "Conditions of routes that failed and counted as not matched, by route.", "route")
+	m.spans = counter("trace_spans_total", "Spans given to the exporter, by result (sent, lost).", "result")
 	m.hits = counter("route_hits_total", "How often routes were taken, by route.", "route")
 	m.inDoubt = gauge("in_doubt", "Writes whose outcome a person must settle.").WithLabelValues()
 	m.conflicts = gauge("conflicts", "Requests with conflict records that nobody has dismissed.").WithLabelValues()
@@ -201,6 +203,18 @@ func (m *Metrics) RouteFailed(route string) {
 	if m != nil {
 		m.routes.WithLabelValues(route).Inc()
 	}
+}
+
+// Spans counts spans of traces that were sent to the collector, or lost.
+func (m *Metrics) Spans(n int, sent bool) {
+	if m == nil {
+		return
+	}
+	result := "lost"
+	if sent {
+		result = "sent"
+	}
+	m.spans.WithLabelValues(result).Add(float64(n))
 }
 
 // RouteHit counts a route that was taken.

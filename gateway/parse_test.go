@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 var update = flag.Bool("update", false, "write docs/problems.md anew")
@@ -103,7 +104,7 @@ func FuzzHeaders(f *testing.F) {
 		if h := header(s); !utf8.ValidString(h) || strings.ContainsAny(h, "\r\n\x00") {
 			t.Errorf("header %q", h)
 		}
-		_ = traceID(s)
+		_ = tracing.Of(tracing.Accept(context.Background(), http.Header{"Traceparent": {s}, "Tracestate": {s}}))
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // transport is made for passing through: many kept connections, no compression of its own, no overall deadline, since a
@@ -123,6 +124,9 @@ func (f *face) rewrite(p *httputil.ProxyRequest, rawPath string) {
 	unrepeated(p.Out)
 	stripInternal(p.Out.Header)
 	f.forwarded(p.Out.Header, p.In)
+	if f.Tracer != nil {
+		tracing.Inject(p.In.Context(), p.Out.Header)
+	}
 	if len(p.In.Trailer) > 0 {
 		passTrailers(p.In, p.Out)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // write intercepts a call that changes a described collection: admit, read, check, let the engine do it, answer.
@@ -179,6 +180,7 @@ func (c *intercepted) do() {
 	until := time.Now().Add(c.wait)
 	res, err := c.Engine.Write(c.r.Context(), c.work)
 	c.version, c.id, c.err = res.Version, res.Entry.ID, err
+	tracing.Note(c.r.Context(), c.id, c.version)
 	if err != nil {
 		c.receipt(res)
 		if e := res.Entry; e.ID != "" && !e.Version.IsZero() && request.KindOf(err) == request.Precondition {
@@ -333,16 +335,6 @@ func (c *intercepted) log(took time.Duration) {
 	if id := value(c.r.Header, "X-Request-Id"); id != "" {
 		fields = append(fields, zap.String("x_request_id", clip(id)))
 	}
-	if t := traceID(value(c.r.Header, "Traceparent")); t != "" {
-		fields = append(fields, zap.String("trace", t))
-	}
+	fields = append(fields, traceFields(c.r)...)
 	l.Write(fields...)
-}
-
-// traceID is the trace id of a W3C traceparent, "" when it is none.
-func traceID(s string) string {
-	if len(s) < 55 || s[2] != '-' || s[35] != '-' || strings.Trim(s[3:35], "0123456789abcdef") != "" {
-		return ""
-	}
-	return s[3:35]
 }

@@ -266,7 +266,7 @@ func TestLog(t *testing.T) {
 	}
 	m := all[0].ContextMap()
 	if m["request"] != string(gid) || m["version"] != "1.2" || m["status"] != int64(200) || m["verb"] != "update" ||
-		m["trace"] != "0af7651916cd43dd8448eb211c80319c" {
+		m["trace_id"] != "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("%v", m)
 	}
 	for k, v := range m {

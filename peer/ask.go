@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // question is one call that has one answer.
@@ -38,6 +39,9 @@ func ask[In, Out any](ctx context.Context, c *Client, to request.Site, q questio
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
+	ctx, span := c.o.Tracer.Child(ctx, "peer "+word(q.path), tracing.Client)
+	span.Text(tracing.Destination, string(to))
+	defer func() { span.End(err) }()
 	var e envelope[In]
 	e.head, e.Body = c.head(ctx), in
 	body, err := marshal(e)

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 const (
@@ -71,6 +72,7 @@ func (c *Client) post(ctx context.Context, d *dest, path string, body []byte, mo
 	}
 	req.GetBody = nil
 	req.Header.Set("Content-Type", "application/json")
+	tracing.Inject(ctx, req.Header)
 	sum := digest(body)
 	sign := func(r *http.Request) error {
 		t.at = c.o.Now()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // Peer is where another site's gateway is.
@@ -47,6 +48,8 @@ type ClientOptions struct {
 	HelloTimeout, CallTimeout, DeliverTimeout time.Duration
 	// ProbeEvery is the longest time between two probes, 5 s.
 	ProbeEvery time.Duration
+	// Tracer makes a span of each call that is part of a trace; nil makes none.
+	Tracer *tracing.Tracer
 	// MaxAnswer bounds the body of one answer, 4 MiB and a little.
 	MaxAnswer int64
 }

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // ServerOptions say who answers whom. Self, Network and Sites are needed; the rest has useful zero values.
@@ -32,6 +34,8 @@ type ServerOptions struct {
 	MaxWait time.Duration
 	// MaxNonces bounds the memory of calls taken in the last minutes, 1 << 20. Beyond it calls are refused.
 	MaxNonces int
+	// Tracer makes a span of each call that is part of a trace; nil makes none.
+	Tracer *tracing.Tracer
 }
 
 type server struct {
@@ -89,8 +93,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(err)
 		return
 	}
-	serve(r.Context(), a, body)
+	// The headers of a trace are not signed: whatever stands between two gateways may be part of it.
+	ctx, span := s.o.Tracer.Child(tracing.Accept(r.Context(), r.Header), "serve "+word(a.path), tracing.Server)
+	span.Text(tracing.Source, string(a.from()))
+	defer func() { span.Status(a.status); span.End(nil) }()
+	serve(ctx, a, body)
 }
+
+// word is an endpoint without what all have in common.
+func word(path string) string { return strings.TrimPrefix(path, "/peer/v1/") }
 
 func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 	switch path {
@@ -208,8 +219,9 @@ type answerer struct {
 	w    http.ResponseWriter
 	path string
 	// call is the mark of the call when it is known to be the sender's own; without it answers are not signed.
-	call  *mark
-	begun bool
+	call   *mark
+	begun  bool
+	status int
 }
 
 func (a *answerer) from() request.Site { return a.call.from }
@@ -247,7 +259,7 @@ func (a *answerer) send(status int, contentType string, body []byte) {
 
 // head sets the header of an answer, signed if it may be.
 func (a *answerer) head(contentType string, status int, sum string) http.Header {
-	a.begun = true
+	a.begun, a.status = true, status
 	_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(bodyTimeout))
 	h := a.w.Header()
 	h.Set("Content-Type", contentType)

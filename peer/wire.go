@@ -86,6 +86,7 @@ type snapshotWire struct {
 	Fields     jsontext.Value          `json:"fields,omitzero"`
 	Children   []childWire             `json:"children,omitzero"`
 	At         time.Time               `json:"at,omitzero"`
+	Trace      request.Trace           `json:"trace,omitzero"`
 }
 
 // childWire is a child without what only its site knows.
@@ -102,6 +103,7 @@ func snapshotOut(s request.Snapshot) snapshotWire {
 	w := snapshotWire{
 		ID: s.ID, Collection: s.Collection, Version: s.Version, Deleted: s.Deleted, Keep: s.Keep, Owner: s.Owner, Origin: s.Origin,
 		EnteredBy: s.EnteredBy, Locals: s.Locals, Holders: s.Holders, Ops: s.Ops, Former: s.Former, Terms: s.Terms, Forces: s.Forces, Fields: fieldsOut(s.Fields), At: s.At,
+		Trace: s.Trace,
 	}
 	for _, c := range s.Children {
 		w.Children = append(w.Children, childWire{c.ID, c.Collection, c.Version, c.Deleted, fieldsOut(c.Fields), c.File})
@@ -117,6 +119,10 @@ func (w *snapshotWire) in() (request.Snapshot, error) {
 	s := request.Snapshot{
 		ID: w.ID, Collection: w.Collection, Version: w.Version, Deleted: w.Deleted, Keep: w.Keep, Owner: w.Owner, Origin: w.Origin,
 		EnteredBy: w.EnteredBy, Locals: w.Locals, Holders: w.Holders, Ops: w.Ops, Former: w.Former, Terms: w.Terms, Forces: w.Forces, At: w.At,
+		Trace: w.Trace.Bounded(),
+	}
+	for i := range s.Ops {
+		s.Ops[i].Trace = s.Ops[i].Trace.Bounded()
 	}
 	if len(w.Ops) > MaxOps {
 		return s, invalid("%d remembered operations: at most %d", len(w.Ops), MaxOps)

@@ -39,6 +39,9 @@ func fill(v reflect.Value, n *int) {
 	case *request.ID:
 		*x = gid
 		return
+	case *request.Trace:
+		*x = request.Trace(fmt.Sprintf("00-%032x-%016x-01 v=%d", *n, *n, *n))
+		return
 	case *http.Header:
 		*x = http.Header{"X-A": {"b", "c"}}
 		return

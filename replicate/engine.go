@@ -16,6 +16,7 @@ import (
 	"github.com/meridian-gateway/meridian/routing"
 	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // Ledger is the part of the store that writes need.
@@ -146,6 +147,8 @@ type Options struct {
 	Clock  Clock
 	Meter  Meter
 	Log    *zap.Logger
+	// Tracer makes spans of work that is part of a trace; nil makes none, and trace contexts are carried all the same.
+	Tracer *tracing.Tracer
 	// Replica names this process among the gateways of the site, the same after a restart; Boot is new with each start.
 	Replica, Boot string
 	// Shared says that other gateways of the site may work on the same store at the same time; Join and Leave go with it.

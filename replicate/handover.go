@@ -67,9 +67,15 @@ func (g *Engine) move(ctx context.Context, id request.ID) {
 func (g *Engine) goOn(ctx context.Context, rec store.Record) (cause string) {
 	switch e := rec.Entry; {
 	case e.Role == request.Granting:
-		return g.grant(ctx, rec)
+		ctx, end := g.handing(ctx, e, e.Grant.Plan)
+		cause = g.grant(ctx, rec)
+		end(cause)
+		return cause
 	case e.Role == request.Owner && e.Plan != nil && !e.Plan.Parked:
-		return g.carryOut(ctx, rec)
+		ctx, end := g.handing(ctx, e, *e.Plan)
+		cause = g.carryOut(ctx, rec)
+		end(cause)
+		return cause
 	default:
 		return g.drainQueue(ctx, rec)
 	}

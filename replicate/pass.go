@@ -11,6 +11,7 @@ import (
 	"github.com/meridian-gateway/meridian/debts"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // This file is the brown-out: the store does not answer, and by policy (store_down: pass) clients' writes go to the request API all the
@@ -52,7 +53,7 @@ func (g *Engine) pass(ctx context.Context, w request.Write, cause error) (reques
 		return request.Result{}, err
 	}
 	d := debts.Debt{Op: w.Op, Kind: w.Kind, Collection: w.Collection, Local: w.Local, Child: w.Child, Fields: w.Fields, Key: w.Key, Digest: w.Digest,
-		By: w.EnteredBy, At: g.now()}
+		By: w.EnteredBy, At: g.now(), Trace: tracing.Sampled(ctx)}
 	if w.Kind == request.Create && w.Child == nil {
 		d.Request, d.Local = w.Request, ""
 	}

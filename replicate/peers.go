@@ -10,6 +10,7 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // Face is what an Engine does for other sites' gateways. Its methods are called with the authenticated name of the caller.
@@ -131,7 +132,14 @@ func (f Face) Apply(ctx context.Context, from request.Site, s request.Snapshot) 
 	if err := f.meetDrift(ctx, c, s); err != nil {
 		return retry(s, "the copy was changed behind the gateway, and the change could not be given to the owner yet: "+err.Error())
 	}
-	return f.take(ctx, c, s).ack
+	ctx, span := f.Tracer.Caused(ctx, "apply", tracing.Consumer, traces(s.Trace))
+	span.About(s.ID, s.Version)
+	span.Text(tracing.Collection, s.Collection)
+	span.Text(tracing.Source, string(from))
+	out := f.take(ctx, c, s).ack
+	span.Text(tracing.Outcome, string(out.State))
+	span.End(nil)
+	return out
 }
 
 // Resolve names the request that a site's local id leads to.

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // mostQueued is how many writes of one request wait at one site for its owner (protocol 5).
@@ -28,7 +30,7 @@ func (g *Engine) enqueue(ctx context.Context, id request.ID, w request.Write) (r
 			Detail: "too many writes of the request wait already for " + string(e.Owner)}
 	}
 	now := g.now()
-	q := request.Queued{Op: w.Op, Kind: w.Kind, Fields: w.Fields, Base: e.Version, EnteredBy: w.EnteredBy, At: now}
+	q := request.Queued{Op: w.Op, Kind: w.Kind, Fields: w.Fields, Base: e.Version, EnteredBy: w.EnteredBy, At: now, Trace: tracing.Sampled(ctx)}
 	seen := e.Fields // by the client: with what it has queued before
 	for _, x := range e.Queue {
 		seen = seen.Merge(x.Fields)
@@ -68,6 +70,9 @@ func (g *Engine) drainQueue(ctx context.Context, rec store.Record) (cause string
 	if err != nil {
 		return err.Error()
 	}
+	ctx, span := g.Tracer.Caused(ctx, "queued write", tracing.Internal, traces(q.Trace))
+	span.About(e.ID, request.Version{})
+	defer func() { span.Text(tracing.Outcome, cmp.Or(word(cause), "done")); span.End(nil) }()
 	w := request.Write{Op: q.Op, Kind: q.Kind, Collection: e.Collection, Request: e.ID, Fields: q.Fields, Queued: true, Pre: q.Pre, Base: q.Base,
 		Entry: g.Self, EnteredBy: q.EnteredBy}
 	var reply peerReply

@@ -9,6 +9,7 @@ import (
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // settled reads a request in its lane and gets an intent that was left behind out of the way. The error is Busy while another
@@ -78,6 +79,9 @@ func (g *Engine) look(ctx context.Context, rec store.Record, c *profile.Collecti
 	if err != nil {
 		return rec, err
 	}
+	ctx, span := g.Tracer.Caused(ctx, "resolve "+string(rec.Entry.Intent.Kind), tracing.Internal, traces(rec.Entry.Intent.Trace))
+	span.About(rec.Entry.ID, rec.Entry.Intent.Version)
+	defer span.End(nil)
 	quiet := !told && g.now().After(g.quietAt(rec.Entry.Intent))
 	switch in := rec.Entry.Intent; {
 	case in.Child != nil:

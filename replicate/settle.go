@@ -16,6 +16,7 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/routing"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 )
 
 // This file settles debts: what was passed on while the store was away becomes what it would have been. Each step may be repeated, also
@@ -109,7 +110,10 @@ func (g *Engine) settleDebts(ctx context.Context, lane string, ops []string) err
 		case d.Flying, d.End == nil && !d.Proposed && g.now().Before(d.Quiet.Add(g.quiet())):
 			return errQuiet
 		}
-		if err := g.settleDebt(ctx, d, i < len(ops)-1); err != nil {
+		dctx, span := g.Tracer.Caused(ctx, "settle", tracing.Internal, traces(d.Trace))
+		span.About(d.Request, request.Version{})
+		err := g.settleDebt(dctx, d, i < len(ops)-1)
+		if span.End(err); err != nil {
 			return err
 		}
 	}

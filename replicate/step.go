@@ -235,7 +235,7 @@ func land(e request.Entry, ev Landed) (store.Tx, error) {
 	} else {
 		e.Owner = e.Version.Epoch.Site
 		e.Ops = remember(e.Ops, request.Op{ID: in.Op, Kind: in.Kind, Version: in.Version, Outcome: cmp.Or(ev.Outcome, request.Done),
-			Status: ev.Status, At: ev.Now})
+			Status: ev.Status, At: ev.Now, Trace: in.Trace})
 		tx.Owe = in.Owe
 		if cmp.Or(ev.Outcome, request.Done) == request.Done { // a client wrote: what moves it from now on is another matter
 			e.Routes, e.Hops = nil, 0

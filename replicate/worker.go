@@ -164,6 +164,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		}
 		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.OnDelete) == "keep"
 	}
+	spans := g.delivering(ctx, w.site, batch, shots)
 	settle := newSettler(ctx, g, w.site)
 	down := 0
 	err := g.Peers.Deliver(ctx, w.site, shots, func(a peer.Ack) {
@@ -173,6 +174,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		}
 		delete(open, a.Request)
 		s := Judge(d, a, g.now(), rand.Float64())
+		spans.end(d.Request, s)
 		if a.State == peer.Unavailable {
 			down++
 		}
@@ -183,7 +185,9 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		cause = err.Error()
 	}
 	for _, d := range open {
-		settle.add(d, unsent(d, cause, g.now()))
+		s := unsent(d, cause, g.now())
+		spans.end(d.Request, s)
+		settle.add(d, s)
 	}
 	settle.flush()
 	if err != nil && ctx.Err() == nil {

@@ -64,6 +64,8 @@ type Snapshot struct {
 	Fields     Fields          `json:"fields,omitempty"`
 	Children   []Child         `json:"children,omitempty"`
 	At         time.Time       `json:"at"`
+	// Trace is what this very delivery is traced under, if it is.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Snapshot is the entry as it is published.

@@ -122,6 +122,8 @@ type Intent struct {
 	Plan *Plan  `json:"plan,omitempty"`
 	// Accept is, on the Apply that makes this site the owner, the hand-over it accepts.
 	Accept *Handover `json:"accept,omitempty"`
+	// Trace is what the write is traced under, if it is.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Suspect marks an overtaken upstream write that may still land until Until.
@@ -139,6 +141,8 @@ type Op struct {
 	// Status is that of the upstream's answer.
 	Status int       `json:"status,omitempty"`
 	At     time.Time `json:"at"`
+	// Trace is what it is traced under, if it is.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Outcome is how a write ended.

@@ -51,6 +51,8 @@ type Plan struct {
 	// Cause is why it has not happened yet. Parked says that it will not be tried again by itself.
 	Cause  string `json:"cause,omitempty"`
 	Parked bool   `json:"parked,omitempty"`
+	// Trace is that of the write that caused it, if that is traced.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // Force is an epoch that an operator began at a site without the consent of the owner before.
@@ -77,6 +79,8 @@ type Queued struct {
 	At        time.Time `json:"at"`
 	// Sent says that an attempt may have reached the owner.
 	Sent bool `json:"sent,omitempty"`
+	// Trace is what the client's call is traced under, if it is.
+	Trace Trace `json:"trace,omitempty"`
 }
 
 // ConflictRecord tells of two histories, of which one lost. It stays until a person dismisses it.

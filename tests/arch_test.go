@@ -27,6 +27,8 @@ var allowed = map[string][]string{
 	// L0
 	"request": {},
 	// L1
+	"tracing":            {"request"},
+	"tracing/export":     {"tracing"},
 	"profile":            {"request", "profile/presets", "profile/expression"},
 	"profile/presets":    {},
 	"profile/expression": {},
@@ -42,7 +44,7 @@ var allowed = map[string][]string{
 	"store/redis":           {"request", "store", "store/journal", "store/internal/rows", "store/internal/merge"},
 	"store/redis/redistest": {},
 	"store/storetest":       {"request", "store"},
-	"peer":                  {"request"},
+	"peer":                  {"request", "tracing"},
 	"upstream":              {"request", "profile"},
 	"spool":                 {"request"},
 	"debts":                 {"request"},
@@ -50,8 +52,8 @@ var allowed = map[string][]string{
 	"probe":                 {"request", "profile"},
 	"probe/learn":           {"request", "profile"},
 	// L3
-	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool", "debts"},
-	"gateway":   {"request", "profile", "routing", "store", "peer", "spool"},
+	"replicate": {"request", "profile", "schedule", "routing", "store", "peer", "upstream", "spool", "debts", "tracing"},
+	"gateway":   {"request", "profile", "routing", "store", "peer", "spool", "tracing"},
 	"web":       {},
 	"configs":   {"request", "profile", "schedule", "routing", "upstream"},
 	// L4

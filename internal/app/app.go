@@ -27,6 +27,7 @@ import (
 	"github.com/meridian-gateway/meridian/routing"
 	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
+	"github.com/meridian-gateway/meridian/tracing"
 	"github.com/meridian-gateway/meridian/upstream"
 	"github.com/meridian-gateway/meridian/web"
 )
@@ -76,6 +77,7 @@ type App struct {
 	engine    *replicate.Engine
 	debts     *debts.Spool
 	metrics   *gateway.Metrics
+	tracer    *tracing.Tracer
 	lags      lags
 	feed      gateway.Feed
 	reach     reach
@@ -122,6 +124,7 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 		name  string
 		start func(context.Context, configs.Site) error
 	}{
+		{"tracing", a.startTracing},
 		{"store", a.startStore},
 		{"engine", a.startEngine},
 		{"peer listener", a.startPeers},
@@ -199,14 +202,14 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 			peers[name] = peer.Peer{URL: s.Peer.URL.String()}
 		}
 	}
-	a.reach.Client = a.upstream
+	a.reach.Client, a.reach.tracer = a.upstream, a.tracer
 	var err error
 	if err = a.openCerts(n, site); err != nil {
 		return err
 	}
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
 		TLS: a.certs.calls, MutualTLS: a.certs.calls != nil,
-		Key: firstKey(n), DialContext: a.options.DialPeer,
+		Key: firstKey(n), DialContext: a.options.DialPeer, Tracer: a.tracer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
 		return err
@@ -219,8 +222,8 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 		return err
 	}
 	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
-		Files: a.files, Streams: streams{a.upstream},
-		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log,
+		Files: a.files, Streams: streams{&a.reach},
+		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log, Tracer: a.tracer,
 		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete, Drift: n.Defaults.Drift,
 		Shared: strings.HasPrefix(site.Store, "redis"), Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)
@@ -246,7 +249,7 @@ func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
 		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
 	}}
-	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: firstKey(n), ConfigHash: a.configHash,
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: firstKey(n), ConfigHash: a.configHash, Tracer: a.tracer,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
 	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h, a.certs.peers)
 	a.addresses.Peer = addr
@@ -269,7 +272,7 @@ func (a *App) startWork(ctx context.Context, _ configs.Site) error {
 func (a *App) startClients(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
-		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Body: n.Limits.Body, Depth: n.Limits.Depth,
+		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Tracer: a.tracer, Body: n.Limits.Body, Depth: n.Limits.Depth,
 		BodyTimeout: n.Limits.BodyTimeout, Client: gateway.ClientLimit{Parallel: n.Limits.ClientWrites, Rate: n.Limits.ClientRate}, Hosts: site.Hosts, Files: a.files})
 	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h, a.certs.clients)
 	a.addresses.Client = addr

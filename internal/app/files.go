@@ -10,7 +10,6 @@ import (
 	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/spool"
-	"github.com/meridian-gateway/meridian/upstream"
 )
 
 // openFiles makes the place for files on their way, where the site's API has collections of files: beside its store, or in the
@@ -29,10 +28,12 @@ func (a *App) openFiles(n *configs.Network, site configs.Site) (*spool.Spool, er
 }
 
 // streams are the calls of an upstream with bodies of any size.
-type streams struct{ *upstream.Client }
+type streams struct{ *reach }
 
 func (s streams) Stream(ctx context.Context, call request.Call, body io.Reader, size int64, own bool) (request.Stream, error) {
+	ctx, call, span := s.traced(ctx, call)
 	res, err := s.Client.Stream(ctx, call, body, size, own)
+	span.End(err)
 	if err != nil {
 		return request.Stream{}, err
 	}

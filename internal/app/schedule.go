@@ -11,6 +11,7 @@ import (
 	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/replicate"
 	"github.com/meridian-gateway/meridian/request"
+	"github.com/meridian-gateway/meridian/tracing"
 	"github.com/meridian-gateway/meridian/upstream"
 )
 
@@ -123,12 +124,16 @@ func (a *App) startObserving() {
 // reach is the site's request API, remembering whether it could be reached when it was last called: peers are told.
 type reach struct {
 	*upstream.Client
-	down atomic.Bool
+	tracer *tracing.Tracer
+	down   atomic.Bool
 }
 
 // Do calls the API.
 func (r *reach) Do(ctx context.Context, call request.Call, own bool) (request.Answer, error) {
+	ctx, call, span := r.traced(ctx, call)
 	ans, err := r.Client.Do(ctx, call, own)
+	span.Status(ans.Status)
+	span.End(err)
 	switch {
 	case err == nil:
 		r.down.Store(false)
