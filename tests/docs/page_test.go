@@ -15,6 +15,7 @@ import (
 type block struct {
 	kind, text string // kind is what stands behind the backquotes; "stage" for a direction
 	line       int
+	indent     string // of a block within a list
 	test       string // what the comment before it says
 	shows      *[2]int
 	shown      string
@@ -55,16 +56,16 @@ func parse(t *testing.T, path string) *page {
 		t.Fatal(err)
 	}
 	p := &page{path: path}
-	inside, fence, from, whole, said := "", "", 0, "", ""
+	inside, fence, indent, from, whole, said := "", "", "", 0, "", ""
 	lines := strings.Split(string(text), "\n")
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
 		switch {
 		case fence == "" && strings.HasPrefix(trimmed, "```"):
 			fence = trimmed[:len(trimmed)-len(strings.TrimLeft(trimmed, "`"))]
-			inside, from = strings.TrimPrefix(trimmed, fence), i+1
+			inside, from, indent = strings.TrimPrefix(trimmed, fence), i+1, line[:strings.Index(line, "`")]
 		case fence != "" && trimmed == fence:
-			p.add(block{kind: inside, text: strings.Join(lines[from:i], "\n") + "\n", line: from, test: said}, i)
+			p.add(block{kind: inside, text: unindented(lines[from:i], indent), line: from, test: said, indent: indent}, i)
 			fence, said = "", ""
 		case fence != "":
 		case directive.MatchString(trimmed):
@@ -86,6 +87,15 @@ func parse(t *testing.T, path string) *page {
 		}
 	}
 	return p
+}
+
+// unindented are the lines of a block without what they are indented by because the block is.
+func unindented(lines []string, indent string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(strings.TrimPrefix(line, indent) + "\n")
+	}
+	return b.String()
 }
 
 // add adds a block, or what a block before it shows.
@@ -111,6 +121,9 @@ func (p *page) rewrite(t *testing.T) {
 	for _, b := range slices.Backward(p.blocks) {
 		if b.kind == "sh" && b.shows != nil && b.came != "" && !b.matches(b.came) {
 			came := strings.Split(strings.TrimRight(strings.ReplaceAll(b.came, "\r", ""), "\n"), "\n")
+			for i := range came {
+				came[i] = strings.TrimRight(b.indent+came[i], " ")
+			}
 			lines = slices.Replace(lines, b.shows[0], b.shows[1], came...)
 		}
 	}

@@ -251,7 +251,7 @@ func write() bool { return os.Getenv("MERIDIAN_DOCS") == "write" }
 // run runs a block and compares what it prints and how it ends. What only looks is repeated until it sees what is still on its way.
 func (s *scene) run(b *block, code int) {
 	s.t.Helper()
-	within := 20 * time.Second
+	within := 45 * time.Second
 	if changing.MatchString(b.text) {
 		within = 0
 	}
