@@ -57,11 +57,13 @@ type reader struct {
 	page   *page
 	scenes map[string]*scene
 	now    *scene
+	at     int // the block
 }
 
 func follow(t *testing.T, p *page) {
 	r := &reader{t: t, page: p, scenes: make(map[string]*scene)}
 	for i := range p.blocks {
+		r.at = i
 		r.do(&p.blocks[i])
 		if t.Failed() {
 			return
@@ -79,6 +81,10 @@ func (r *reader) do(b *block) {
 	switch {
 	case b.kind == "stage":
 		scene, _, _ := strings.Cut(b.test, ", ")
+		if name, is := strings.CutPrefix(b.text, "scene "); is {
+			r.now = r.scene(name)
+			return
+		}
 		if r.now == nil {
 			r.now = r.scene(scene)
 		}
@@ -125,6 +131,9 @@ func (r *reader) scene(name string) *scene {
 			}
 		}
 		r.scenes[name] = newScene(r.t, r.page, name)
+		for _, b := range r.page.blocks[:r.at] {
+			r.scenes[name].remember(b.text)
+		}
 		if r.page.path == "docs/describe.md" {
 			r.scenes[name].caseDesk(r.t)
 		}

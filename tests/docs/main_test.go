@@ -16,7 +16,7 @@
 //	<!-- test: page SCENE -->         near the top: what holds for all blocks of the page that do not say anything else
 //
 // Scenes are shell (a folder of its own), "demo NAME" (meridian demo is running there) and two (the two sites of README.md's network file,
-// each with a request API, run by two processes). In all of them meridian is on the path, and the ports of the documentation stand for free ones.
+// each with a request API, run by two processes) and "two blind" (the same without an external id). In all of them meridian is on the path, and the ports of the documentation stand for free ones.
 //
 // A block of ```text below one of ```sh is what that prints. Ids, times, durations and hashes may be others; … stands for any text within
 // a line, and for any number of lines where it is alone in one. A block of ```json below one of ```sh has the shape of what that prints: the

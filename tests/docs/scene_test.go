@@ -26,6 +26,7 @@ type scene struct {
 	page, dir string
 	env       []string
 	ports     map[string]string // of the page, and where they are here
+	lines     map[string]string // ports of lines to a gateway, and what that is on the page
 	network   yaml.Node         // network.yaml, as pieces of it were laid into it
 	terminals map[string]*terminal
 	cast      *cast // of the scene two
@@ -57,7 +58,7 @@ func newScene(t *testing.T, p *page, name string) *scene {
 	case "demo":
 		s.demo(what)
 	case "two":
-		s.two()
+		s.two(what == "blind")
 	default:
 		t.Fatalf("%s: there is no scene %q", p.path, name)
 	}
@@ -93,6 +94,9 @@ func (s *scene) here(text string) string {
 }
 
 func (s *scene) there(text string) string {
+	for port, page := range s.lines {
+		text = strings.ReplaceAll(text, "127.0.0.1:"+port, "127.0.0.1:"+page)
+	}
 	for page, port := range s.ports {
 		text = regexp.MustCompile(`\b`+port+`\b`).ReplaceAllString(text, page)
 	}

@@ -47,10 +47,12 @@ type cast struct {
 	line map[string]*harness.Link // to each site
 }
 
-// two has two gateways run in front of two request APIs, with the network file of README.md. Lines between them can be cut.
-func (s *scene) two() {
+// two has two gateways run in front of two request APIs, with the network file of README.md. Lines between them can be cut. Blind: the
+// APIs have no external id.
+func (s *scene) two(blind bool) {
 	s.t.Helper()
 	s.cast = &cast{apis: make(map[string]*harness.Fake), line: make(map[string]*harness.Link)}
+	s.lines = make(map[string]string)
 	text := readmeFile(s.t)
 	for i, site := range []string{"san-francisco", "chicago"} {
 		api := harness.NewFake(s.t, site)
@@ -58,10 +60,15 @@ func (s *scene) two() {
 		_, port, _ := net.SplitHostPort(api.Address())
 		s.ports[fmt.Sprint(9001+i)] = port
 		s.cast.line[site] = harness.NewLink(s.t, "127.0.0.1:"+s.ports[fmt.Sprint(8101+i)])
+		_, port, _ = net.SplitHostPort(s.cast.line[site].Address())
+		s.lines[port] = fmt.Sprint(8101 + i)
 		text = strings.Replace(text, fmt.Sprint("url: http://127.0.0.1:", 8101+i), "url: http://"+s.cast.line[site].Address(), 1)
 	}
 	// As short as the tests of faults have it; with the defaults readers would wait.
 	text = strings.Replace(text, "preset: rest", "preset: rest\n    timeout: 3s\n    quiescence: 2s", 1)
+	if blind {
+		text = regexp.MustCompile(`(?m)^ *external_id: .*\n`).ReplaceAllString(text, "")
+	}
 	s.file("network.yaml", text)
 	for _, site := range []string{"san-francisco", "chicago"} {
 		s.direct("start " + site)
@@ -90,6 +97,7 @@ func (s *scene) ready(site string) {
 
 // direct moves the scene without the reader:
 //
+//	scene NAME                         what follows is there
 //	start SITE, stop SITE, kill SITE   its gateway
 //	cut, heal                          the line between the two sites
 //	api SITE down | up | mend          its request API
