@@ -132,7 +132,9 @@ func (r *reader) scene(name string) *scene {
 		}
 		r.scenes[name] = newScene(r.t, r.page, name)
 		for _, b := range r.page.blocks[:r.at] {
-			r.scenes[name].remember(b.text)
+			if b.kind == "sh" && !strings.HasPrefix(b.test, "none") {
+				r.scenes[name].remember(b.text)
+			}
 		}
 		if r.page.path == "docs/describe.md" {
 			r.scenes[name].caseDesk(r.t)
@@ -184,7 +186,7 @@ func (r *reader) held(b *block) {
 		r.now = r.scene("shell")
 	}
 	for line := range strings.SplitSeq(strings.ReplaceAll(b.text, "\\\n", " "), "\n") {
-		if b.kind == "console" && !strings.HasPrefix(line, "$ ") {
+		if typed := strings.HasPrefix(b.text, "$ ") || strings.Contains(b.text, "\n$ "); typed && !strings.HasPrefix(line, "$ ") {
 			continue
 		}
 		line = strings.TrimPrefix(strings.TrimSpace(regexp.MustCompile(`(^|\s)#.*`).ReplaceAllString(line, "")), "$ ")
