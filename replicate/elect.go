@@ -25,6 +25,9 @@ type election struct {
 // any order: what was decided once, durably, is the answer for ever.
 func (f Face) Handover(ctx context.Context, from request.Site, h request.Handover) (request.Verdict, error) {
 	g := f.Engine
+	if err := g.introduced(ctx, from); err != nil {
+		return request.Verdict{}, err
+	}
 	c, err := g.collection(h.Snapshot.Collection)
 	if h.Stage == request.Prepare {
 		if err != nil {

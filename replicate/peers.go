@@ -27,6 +27,9 @@ func (f Face) Write(ctx context.Context, from request.Site, w request.Write) (pe
 	if slices.Contains(w.Via, g.Self) {
 		return peer.Reply{}, &request.Error{Op: "replicate.Write", Kind: request.Loop, Request: w.Request, Detail: "the write has been at " + string(g.Self) + " before"}
 	}
+	if err := g.introduced(ctx, from); err != nil {
+		return peer.Reply{}, err
+	}
 	c, err := g.collection(w.Collection)
 	if err != nil {
 		return peer.Reply{}, err
@@ -125,6 +128,9 @@ func (g *Engine) reply(from request.Site, res request.Result) peer.Reply {
 
 // Apply brings this site's copy to what its owner published.
 func (f Face) Apply(ctx context.Context, from request.Site, s request.Snapshot) peer.Ack {
+	if err := f.introduced(ctx, from); err != nil {
+		return retry(s, err.Error())
+	}
 	c, err := f.collection(s.Collection)
 	if err != nil {
 		return parked(s, err.Error())
@@ -143,13 +149,19 @@ func (f Face) Apply(ctx context.Context, from request.Site, s request.Snapshot) 
 }
 
 // Resolve names the request that a site's local id leads to.
-func (f Face) Resolve(ctx context.Context, _ request.Site, collection string, site request.Site, local string) (request.ID, error) {
+func (f Face) Resolve(ctx context.Context, from request.Site, collection string, site request.Site, local string) (request.ID, error) {
+	if err := f.introduced(ctx, from); err != nil {
+		return "", err
+	}
 	rec, err := f.Ledger.Lookup(ctx, collection, store.Link{Site: site, Local: local})
 	return rec.Entry.ID, storeError("replicate.Resolve", "", err)
 }
 
 // Operation tells how a write of a request ended.
-func (f Face) Operation(ctx context.Context, _ request.Site, id request.ID, op string) (request.Op, error) {
+func (f Face) Operation(ctx context.Context, from request.Site, id request.ID, op string) (request.Op, error) {
+	if err := f.introduced(ctx, from); err != nil {
+		return request.Op{}, err
+	}
 	return f.outcome(ctx, id, op)
 }
 

@@ -33,6 +33,7 @@ type rejoin struct {
 	mu      sync.Mutex
 	life    string    // the life that is being completed
 	since   time.Time // when that began here
+	lived   bool      // it is complete
 	listed  string    // the life in which this site's own records were looked through: what it knows can be told
 	known   map[request.Site]bool
 	out     request.Rebuilding
@@ -62,6 +63,9 @@ func (g *Engine) complete(ctx context.Context) error {
 		return err
 	}
 	g.enterLife(l)
+	g.rejoin.mu.Lock()
+	g.rejoin.lived = l.State == store.Lived
+	g.rejoin.mu.Unlock()
 	switch l.State {
 	case store.Fresh:
 		return g.introduce(ctx, l)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -217,4 +218,44 @@ func TestANewStoreIsIntroduced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A site whose store is new makes no copy, and answers no question, for a site that it has not heard: it may have the record, and have
+// forgotten it. (A second record was made, when a delivery came between the start of the gateway and its first look.)
+func TestANewStoreHearsWhoCalls(t *testing.T) {
+	watch := newWatcher()
+	inBubbleWith(t, cluster{corr: true, watch: watch}, func(c *cluster) {
+		made, local := c.must("chicago", request.Create, "", `{"category":"desk","status":"closed","n":1}`)
+		c.converged(made.Entry.ID, "chicago", "sf", "paris")
+		before, here := len(c.apis["sf"].all()), c.entry(made.Entry.ID, "sf").Local
+		c.stop("sf")
+		watch.forget("sf")
+		c.stores["sf"].Lose(store.Life{ID: "second", State: store.Fresh})
+		c.cut("sf", "chicago", true)
+		c.cut("sf", "paris", true)
+		c.start("sf")
+		face := Face{Engine: c.at("sf")}
+		e := c.entry(made.Entry.ID, "chicago")
+		if ack := face.Apply(t.Context(), "chicago", e.Snapshot()); ack.State != peer.Retry {
+			t.Errorf("a copy for a site that was not heard: %+v", ack)
+		}
+		if _, err := face.Operation(t.Context(), "chicago", made.Entry.ID, made.Op); request.KindOf(err) != request.Rejoining {
+			t.Errorf("a question of a site that was not heard: %v", err)
+		}
+		// A client's write of a record that carries the mark of a request makes no other request of it.
+		if _, err := c.send("sf", request.Update, here, `{"n":5}`); request.KindOf(err) != request.Rejoining {
+			t.Errorf("an update of a record with a mark: %v", err)
+		}
+		c.cut("sf", "chicago", false)
+		c.cut("sf", "paris", false)
+		c.rebuilt("sf")
+		c.must("chicago", request.Update, local, `{"n":2}`)
+		c.converged(made.Entry.ID, "chicago", "sf", "paris")
+		if n := len(c.apis["sf"].all()); n != before {
+			t.Errorf("%d records at sf, there were %d", n, before)
+		}
+		for _, f := range watch.faults {
+			t.Error(f)
+		}
+	})
 }

@@ -99,7 +99,8 @@ func endOf(was, is request.Entry, now time.Time) (request.Mark, bool) {
 		}
 		return m, true
 	case in.Accept != nil:
-		m.What, m.Route = request.MarkOwned, in.Accept.Terms.Route
+		return request.Mark{What: request.MarkOwned, Version: is.Version, From: in.Accept.Snapshot.Version.Epoch.Site, Route: in.Accept.Terms.Route,
+			Took: spent(now.Sub(s.At))}, true
 	case s.Deleted:
 		m.What = request.MarkDeleted
 	case s.Terms.Mode == request.Remove:
