@@ -69,7 +69,7 @@ type Seeding struct {
 }
 
 // Seeding asks how the last seeding stands.
-func (g *Gateway) Seeding() (s Seeding, err error) { return s, g.ask("/api/v1/seed", &s) }
+func (g *Gateway) Seeding() (s Seeding, err error) { return s, g.Ask("/api/v1/seed", &s) }
 
 // Difference is what verify found.
 type Difference struct {

@@ -51,7 +51,7 @@ func (c Conflict) Lost() map[string]string {
 // Transfers asks the admin API for the hand-overs that are not done at this site.
 func (g *Gateway) Transfers() ([]Transfer, error) {
 	var page struct{ Transfers []Transfer }
-	return page.Transfers, g.ask("/api/v1/transfers", &page)
+	return page.Transfers, g.Ask("/api/v1/transfers", &page)
 }
 
 // WantTransfer waits until the gateway lists a hand-over of a request in a state.
@@ -74,7 +74,7 @@ func (g *Gateway) WantTransfer(ref, state string, within time.Duration) Transfer
 // Conflicts asks the admin API for the conflict records of a request at this site, of all when ref is "".
 func (g *Gateway) Conflicts(ref string) ([]Conflict, error) {
 	var page struct{ Conflicts []Conflict }
-	return page.Conflicts, g.ask("/api/v1/conflicts?request="+url.QueryEscape(ref), &page)
+	return page.Conflicts, g.Ask("/api/v1/conflicts?request="+url.QueryEscape(ref), &page)
 }
 
 // WantConflicts waits until there are so many conflict records of a request at this site.
@@ -90,7 +90,8 @@ func (g *Gateway) WantConflicts(ref string, count int, within time.Duration) []C
 	return list
 }
 
-func (g *Gateway) ask(path string, into any) error {
+// Ask gets a path of the admin API and reads the answer into a value.
+func (g *Gateway) Ask(path string, into any) error {
 	b, err := get(g.Admin(path), nil)
 	if err != nil {
 		return err
