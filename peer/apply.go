@@ -117,16 +117,16 @@ func (a *answerer) stream(acks <-chan ackWire, n int) {
 			_ = rc.Flush()
 			w = <-acks
 		}
-		line, err := a.s.sign.ackText(m, i, w)
+		line, err := a.sign.ackText(m, i, w)
 		if err != nil {
-			line, err = a.s.sign.ackText(m, i, ackWire{Place: w.Place, Request: w.Request, State: Retry, Cause: "the ack cannot be written"})
+			line, err = a.sign.ackText(m, i, ackWire{Place: w.Place, Request: w.Request, State: Retry, Cause: "the ack cannot be written"})
 		}
 		_ = rc.SetWriteDeadline(time.Now().Add(bodyTimeout))
 		if _, werr := a.w.Write(line); err != nil || werr != nil {
 			return // the caller is gone: it will send again
 		}
 	}
-	_, _ = a.w.Write(a.s.sign.endText(m, n))
+	_, _ = a.w.Write(a.sign.endText(m, n))
 }
 
 // cut bounds a text that goes into an ack, and makes it one that can.

@@ -78,7 +78,7 @@ func (c *Client) post(ctx context.Context, d *dest, path string, body []byte, mo
 		t.at = c.o.Now()
 		t.mark = mark{method: http.MethodPost, path: path, from: c.o.Self, to: d.site, time: t.at.UnixMilli(), nonce: newNonce(), digest: sum}
 		r.Header = r.Header.Clone() // the last try's writer may still be at it
-		put(r.Header, t.mark, c.sign.call(t.mark))
+		put(r.Header, t.mark, c.keys.signer().call(t.mark))
 		return nil
 	}
 	_ = sign(req.Request)
@@ -139,12 +139,18 @@ func (c *Client) verifyHead(resp *http.Response, d *dest, t *tries, sum string) 
 		return m, untrusted("it belongs to another call")
 	case m.digest != sum:
 		return m, untrusted("its body was changed")
-	case !c.sign.same(c.sign.answer(m), signature):
+	case !c.answered(m, signature):
 		return m, untrusted("its signature is wrong")
 	case resp.StatusCode == http.StatusUnauthorized && !c.outOfTime(m, t):
 		return m, untrusted("it was refused as out of time, and was not for all of its way")
 	}
 	return m, nil
+}
+
+// answered checks the signature of an answer.
+func (c *Client) answered(m mark, signature string) bool {
+	_, ok := c.keys.find(signature, func(s signer) string { return s.answer(m) })
+	return ok
 }
 
 // outOfTime says whether the peer's clock was too far from ours during the whole exchange. If not, the call may have been

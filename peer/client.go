@@ -32,8 +32,10 @@ type ClientOptions struct {
 	// ConfigHash is that of the network file in force; nil for none.
 	ConfigHash func() string
 	Peers      map[request.Site]Peer
-	// Key signs calls; nil leaves them unsigned, which is for loopback and mutual TLS only.
-	Key []byte
+	// Key signs calls; nil leaves them unsigned, which is for loopback and mutual TLS only. Keys, when it is set, gives the keys in
+	// force in place of it: the first signs, answers may be signed with any.
+	Key  []byte
+	Keys func() [][]byte
 	// TLS is for https peers; with MutualTLS it holds this site's certificate, and the peer's must name its site.
 	TLS       *tls.Config
 	MutualTLS bool
@@ -57,7 +59,7 @@ type ClientOptions struct {
 // Client calls other sites' gateways. It is safe for concurrent use and starts nothing by itself; see Probe.
 type Client struct {
 	o    ClientOptions
-	sign signer
+	keys keys
 
 	mu    sync.RWMutex
 	dests map[request.Site]*dest
@@ -78,7 +80,7 @@ func NewClient(o ClientOptions) (*Client, error) {
 	if o.ConfigHash == nil {
 		o.ConfigHash = func() string { return "" }
 	}
-	c := &Client{o: o, sign: signer{key: o.Key, network: o.Network}, changed: make(chan struct{}, 1)}
+	c := &Client{o: o, keys: keys{one: o.Key, all: o.Keys, network: o.Network}, changed: make(chan struct{}, 1)}
 	return c, c.SetPeers(o.Peers)
 }
 

@@ -163,7 +163,7 @@ func (r *ackReader) line(text []byte) (end bool, err error) {
 		return false, untrusted("%v", err)
 	}
 	if l.End != nil {
-		if !r.c.sign.same(r.c.sign.line("meridian-end-1", r.m, *l.End, nil), l.Signature) {
+		if !r.signed("meridian-end-1", *l.End, nil, l.Signature) {
 			return false, untrusted("the signature of its last line is wrong")
 		}
 		if *l.End != r.n || r.n != len(r.of) {
@@ -171,7 +171,7 @@ func (r *ackReader) line(text []byte) (end bool, err error) {
 		}
 		return true, nil
 	}
-	if !r.c.sign.same(r.c.sign.line("meridian-ack-1", r.m, r.n, l.Ack), l.Signature) {
+	if !r.signed("meridian-ack-1", r.n, l.Ack, l.Signature) {
 		return false, untrusted("the signature of an ack is wrong")
 	}
 	var w ackWire
@@ -192,6 +192,12 @@ func (r *ackReader) line(text []byte) (end bool, err error) {
 	}
 	r.each(a)
 	return false, nil
+}
+
+// signed checks the signature of a line.
+func (r *ackReader) signed(label string, place int, text []byte, signature string) bool {
+	_, ok := r.c.keys.find(signature, func(s signer) string { return s.line(label, r.m, place, text) })
+	return ok
 }
 
 // ackText is one signed line of the answer to a delivery.

@@ -19,8 +19,10 @@ type ServerOptions struct {
 	Network string
 	// Sites reports whether a site is one of the network.
 	Sites func(request.Site) bool
-	// Key is the network's; nil takes unsigned calls, which is for loopback and mutual TLS only.
-	Key []byte
+	// Key is the network's; nil takes unsigned calls, which is for loopback and mutual TLS only. Keys, when it is set, gives the keys
+	// in force in place of it: calls may be signed with any, and are answered with the same.
+	Key  []byte
+	Keys func() [][]byte
 	// MutualTLS demands a client certificate that names the calling site. The listener must verify it; see ServerTLS.
 	MutualTLS bool
 	// ConfigHash is that of the network file in force; nil for none.
@@ -41,7 +43,7 @@ type ServerOptions struct {
 type server struct {
 	h      Handler
 	o      ServerOptions
-	sign   signer
+	keys   keys
 	nonces *nonces
 }
 
@@ -61,14 +63,14 @@ func NewServer(h Handler, o ServerOptions) http.Handler {
 	if o.Sites == nil {
 		o.Sites = func(request.Site) bool { return false }
 	}
-	return &server{h: h, o: o, sign: signer{key: o.Key, network: o.Network}, nonces: newNonces(o.MaxNonces)}
+	return &server{h: h, o: o, keys: keys{one: o.Key, all: o.Keys, network: o.Network}, nonces: newNonces(o.MaxNonces)}
 }
 
 const bodyTimeout = 30 * time.Second
 
 // ServeHTTP answers one call.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answerer{s: s, w: w, path: r.URL.EscapedPath()}
+	a := &answerer{s: s, w: w, path: r.URL.EscapedPath(), sign: s.keys.signer()}
 	defer a.recover()
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // of refused calls too; not every test's writer can
 	serve := s.route(a.path)
@@ -145,24 +147,25 @@ func (s *server) route(path string) func(context.Context, *answerer, []byte) {
 func (s *server) admit(a *answerer, r *http.Request) bool {
 	m, signature, ok := take(r.Header)
 	m.method, m.path = r.Method, a.path
+	sign, known := s.keys.find(signature, func(s signer) string { return s.call(m) })
 	refuse := func(status int, detail string) bool {
 		a.plain(status, &request.Error{Op: "peer", Kind: request.Forbidden, Detail: detail})
 		return false
 	}
 	switch {
-	case !ok || s.sign.keyed() && (signature == "" || m.digest == ""):
+	case !ok || a.sign.keyed() && (signature == "" || m.digest == ""):
 		return refuse(http.StatusUnauthorized, "the call is not marked or not signed")
 	case s.o.MutualTLS && !showsSite(r, m.from, s.o.Network):
 		return refuse(http.StatusUnauthorized, "the certificate does not name the calling site")
-	case !s.sign.same(s.sign.call(m), signature):
+	case !known:
 		return refuse(http.StatusUnauthorized, "the signature is wrong")
 	}
-	a.call = &m
+	a.call, a.sign = &m, sign
 	if m.to != s.o.Self || m.from == s.o.Self || !s.o.Sites(m.from) {
 		a.fail(&request.Error{Op: "peer", Kind: request.Forbidden, Detail: "not addressed to this site, or not from a site of this network"})
 		return false
 	}
-	if !s.sign.keyed() {
+	if !sign.keyed() {
 		return true
 	}
 	now, at := s.o.Now(), time.UnixMilli(m.time)
@@ -207,7 +210,7 @@ func (s *server) body(a *answerer, r *http.Request) ([]byte, error) {
 		}
 	}
 	_ = rc.SetReadDeadline(time.Time{}) // or the server would take the handler's caller for gone when it passes
-	if (s.sign.keyed() || a.call.digest != "") && digest(b) != a.call.digest {
+	if (a.sign.keyed() || a.call.digest != "") && digest(b) != a.call.digest {
 		return nil, invalid("the body is not the one that was signed")
 	}
 	return b, nil
@@ -218,6 +221,8 @@ type answerer struct {
 	s    *server
 	w    http.ResponseWriter
 	path string
+	// sign signs the answer: with the key of the call.
+	sign signer
 	// call is the mark of the call when it is known to be the sender's own; without it answers are not signed.
 	call   *mark
 	begun  bool
@@ -266,7 +271,7 @@ func (a *answerer) head(contentType string, status int, sum string) http.Header 
 	h.Set("Cache-Control", "no-store")
 	if a.call != nil {
 		m := a.mark(status, sum)
-		put(h, m, a.s.sign.answer(m))
+		put(h, m, a.sign.answer(m))
 	}
 	return h
 }

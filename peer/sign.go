@@ -37,13 +37,52 @@ type mark struct {
 	digest       string
 }
 
-// signer signs and checks messages of one network. Without a key it signs nothing and takes everything.
+// signer signs messages of one network with one key. Without a key it signs nothing and takes everything.
 type signer struct {
 	key     []byte
 	network string
 }
 
 func (s signer) keyed() bool { return len(s.key) > 0 }
+
+// keys are those of a network: the first signs, all are taken, so that one can be replaced site by site.
+type keys struct {
+	// one is the key that never changes, all gives those in force; nil: one.
+	one     []byte
+	all     func() [][]byte
+	network string
+}
+
+// list are the keys in force; none: nothing is signed.
+func (k keys) list() [][]byte {
+	if k.all == nil {
+		return [][]byte{k.one}
+	}
+	return k.all()
+}
+
+// signer signs what is begun here.
+func (k keys) signer() signer {
+	for _, key := range k.list() {
+		return signer{key, k.network}
+	}
+	return signer{network: k.network}
+}
+
+// find is the signer whose sum over a message is got; ok is false when none of the keys gives it. It takes the same time whichever fits.
+func (k keys) find(got string, sum func(signer) string) (found signer, ok bool) {
+	list := k.list()
+	if len(list) == 0 {
+		list = [][]byte{nil}
+	}
+	for _, key := range list {
+		s := signer{key, k.network}
+		if s.same(sum(s), got) && !ok {
+			found, ok = s, true
+		}
+	}
+	return found, ok
+}
 
 // call and answer have different first words, so that neither can pass for the other.
 func (s signer) call(m mark) string { return s.sum("meridian-call-1", m.method, m.path, m) }

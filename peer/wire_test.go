@@ -301,7 +301,7 @@ func FuzzAckLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Signed with another nonce: nothing that a fuzzer finds may pass for an ack.
 		m := mark{from: "rome", to: "oslo", nonce: strings.Repeat("0", nonceLength)}
-		r := &ackReader{c: &Client{sign: s}, of: []request.ID{gid}, m: m, seen: make([]bool, 1), each: func(a Ack) { t.Fatalf("believed: %+v", a) }}
+		r := &ackReader{c: &Client{keys: keys{one: s.key, network: s.network}}, of: []request.ID{gid}, m: m, seen: make([]bool, 1), each: func(a Ack) { t.Fatalf("believed: %+v", a) }}
 		if _, err := r.line(b); err == nil {
 			t.Fatalf("taken: %s", b)
 		}

@@ -243,7 +243,7 @@ func (g *Engine) write(ctx context.Context, rec store.Record, c *profile.Collect
 	}
 	kind := kindOf(o.verb)
 	out := taken{rec: rec, ans: &ans, kind: kind}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	if err != nil && !vanished {
 		return g.applyBroke(dctx, rec, s, err)

@@ -67,7 +67,7 @@ func (g *Engine) writeChildren(ctx context.Context, rec store.Record, c *profile
 	if err != nil {
 		return taken{rec: rec, ack: retry(s, err.Error())}
 	}
-	dctx, cancel := detached(g.guard(ctx, rec), g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(g.guard(ctx, rec), g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	return g.applied(dctx, taken{rec: rec, kind: request.Update}, c, s)
 }
@@ -104,7 +104,7 @@ func (g *Engine) bringChildren(ctx context.Context, rec store.Record, parents *p
 	todo, _ := g.behindIn(rec.Entry, parents, s)
 	lists := make(map[string][]kid)
 	for _, c := range todo {
-		cc := g.Profile.Collections[c.Collection].Under(rec.Entry.Local)
+		cc := g.set().Profile.Collections[c.Collection].Under(rec.Entry.Local)
 		after, ack := g.bringChild(ctx, rec, cc, s, c, lists)
 		if rec = after; ack != nil {
 			return rec, ack

@@ -16,7 +16,7 @@ import (
 // forwardChild sends a write of a copy's child to the request's owner and brings the copy up to the version that came of it.
 func (g *Engine) forwardChild(ctx context.Context, rec store.Record, f family, w request.Write) (request.Result, error) {
 	e := rec.Entry
-	if cmp.Or(e.Terms.Writes, g.Writes) == "refuse" {
+	if cmp.Or(e.Terms.Writes, g.set().Writes) == "refuse" {
 		return request.Result{Entry: e}, &request.Error{Op: "replicate.forward", Kind: request.Conflict, Request: e.ID,
 			Detail: "the request is owned by " + string(e.Owner) + " and this site refuses writes of its copies; write it there"}
 	}
@@ -66,7 +66,7 @@ func (g *Engine) forwardChild(ctx context.Context, rec store.Record, f family, w
 
 // adoptChild brings this site's copy to the state in the owner's reply and answers with the child as it is here.
 func (g *Engine) adoptChild(ctx context.Context, f family, reply peerReply, cw request.ChildWrite, w request.Write) request.Result {
-	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	done := g.take(dctx, f.parents, reply.Snapshot)
 	res := request.Result{Entry: done.rec.Entry, Version: reply.Version, Replayed: reply.Replayed, Op: w.Op, Routes: reply.Routes,

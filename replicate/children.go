@@ -33,8 +33,8 @@ func (g *Engine) family(child string) (family, error) {
 // below lists the child collections of a collection at this site.
 func (g *Engine) below(parents *profile.Collection) []*profile.Collection {
 	var out []*profile.Collection
-	for _, name := range g.Profile.Order() {
-		if c := g.Profile.Collections[name]; c.Parent() == parents.Name() {
+	for _, name := range g.set().Profile.Order() {
+		if c := g.set().Profile.Collections[name]; c.Parent() == parents.Name() {
 			out = append(out, c)
 		}
 	}
@@ -265,7 +265,7 @@ func (g *Engine) concludeChild(ctx context.Context, rec store.Record, f family, 
 	if ans.Status < 500 || ans.Status == http.StatusBadGateway || ans.Status == http.StatusGatewayTimeout {
 		return g.unknown(ctx, rec, f.parents)
 	}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	in := rec.Entry.Intent
 	if after, err := g.look(dctx, rec, f.parents, true); err == nil && after.Entry.Intent == nil && made(after.Entry, in) {
@@ -277,7 +277,7 @@ func (g *Engine) concludeChild(ctx context.Context, rec store.Record, f family, 
 // acceptedChild records a write of a child that the upstream confirmed.
 func (g *Engine) acceptedChild(ctx context.Context, rec store.Record, f family, ans request.Answer) (request.Result, error) {
 	in := rec.Entry.Intent
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	kid := request.Child{ID: in.Child.ID, Collection: in.Child.Collection, Local: in.Child.Local, Fields: in.Fields, Deleted: in.Child.Kind == request.Delete}
 	if !kid.Deleted {

@@ -37,7 +37,7 @@ func (g *Engine) conclude(ctx context.Context, rec store.Record, c *profile.Coll
 		return g.unknown(ctx, rec, c) // nobody who knows has said anything: it may still happen
 	}
 	// The API itself answered that it failed. Look once whether it did it all the same; if not, its answer is the client's.
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	if after, err := g.look(dctx, rec, c, true); err == nil && after.Entry.Intent == nil && made(after.Entry, in) {
 		return g.found(dctx, after, c, in)
@@ -48,7 +48,7 @@ func (g *Engine) conclude(ctx context.Context, rec store.Record, c *profile.Coll
 // accepted records a write that the upstream confirmed and answers with the upstream's own answer.
 func (g *Engine) accepted(ctx context.Context, rec store.Record, c *profile.Collection, ans request.Answer) (request.Result, error) {
 	in := rec.Entry.Intent
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	landed := Landed{Local: rec.Entry.Local, Status: ans.Status, Now: g.now()}
 	var record []byte
@@ -218,7 +218,7 @@ func (g *Engine) refusedInPart(ctx context.Context, rec store.Record, c *profile
 	if !c.ReadBack() || e.Local == "" || e.Intent.Kind == request.Delete {
 		return g.refuse(ctx, rec, &ans, nil)
 	}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	record, etag, err := g.read(dctx, c, e.Local)
 	if err != nil {
@@ -241,7 +241,7 @@ func (g *Engine) refusedInPart(ctx context.Context, rec store.Record, c *profile
 // unknown waits, as long as the client does, for the resolver to find out how a write ended.
 func (g *Engine) unknown(ctx context.Context, rec store.Record, c *profile.Collection) (request.Result, error) {
 	in := rec.Entry.Intent
-	dctx, cancel := detached(ctx, g.Patience+g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.Patience+g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	if marked, err := g.step(dctx, rec, Taken{Replica: in.Replica, Lease: in.Lease, Sent: g.now()}); err == nil {
 		rec = marked

@@ -189,7 +189,7 @@ type taker func(context.Context, *profile.Collection, request.Snapshot) taken
 
 // adoptCopy brings this site's copy to the state in the owner's reply and answers in this site's shape.
 func (g *Engine) adoptCopy(ctx context.Context, c *profile.Collection, reply peerReply, kind request.Kind, take taker) request.Result {
-	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	done := take(dctx, c, reply.Snapshot)
 	res := request.Result{Entry: done.rec.Entry, Version: reply.Version, Replayed: reply.Replayed, Copies: g.withSelf(reply.Copies, done)}

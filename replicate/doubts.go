@@ -321,7 +321,7 @@ func (g *Engine) resend(ctx context.Context, rec store.Record, c *profile.Collec
 		return err
 	}
 	now := g.now()
-	if rec, err = g.step(ctx, rec, Resent{Replica: g.me(), Lease: now.Add(g.Profile.Timeout + storeTimeout), Sent: now}); err != nil {
+	if rec, err = g.step(ctx, rec, Resent{Replica: g.me(), Lease: now.Add(g.set().Profile.Timeout + storeTimeout), Sent: now}); err != nil {
 		return err
 	}
 	defer g.births.begin()()

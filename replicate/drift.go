@@ -20,7 +20,7 @@ import (
 
 // drift is the policy of a collection.
 func (g *Engine) drift(c *profile.Collection) string {
-	return cmp.Or(c.Drift(), g.Drift, profile.DriftOverwrite)
+	return cmp.Or(c.Drift(), g.set().Drift, profile.DriftOverwrite)
 }
 
 // sparing are the fields that a delivery writes into a record that is there: all, or those that changed where drift is left alone.

@@ -144,7 +144,7 @@ func (g *Engine) takeOver(ctx context.Context, rec store.Record, c *profile.Coll
 // undone removes the record that was made for a request which this site then could not take: nobody would know of it. One that the API
 // does not delete stays linked, so that the next attempt finds it.
 func (g *Engine) undone(ctx context.Context, rec store.Record, c *profile.Collection) store.Record {
-	dctx, cancel := detached(ctx, g.Profile.Timeout+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+storeTimeout)
 	defer cancel()
 	o := deleting(c, rec.Entry.Local)
 	call, err := g.made(dctx, c, o)

@@ -123,7 +123,7 @@ type RouteMeter interface {
 	RouteTrouble(route string, err error)
 }
 
-// Options say what an Engine works with. All but Clock, Meter and the durations are required.
+// Options say what an Engine works with. All but Clock, Meter and the durations are required. What Settings has too is that of the start.
 type Options struct {
 	Self    request.Site
 	Sites   []request.Site // all of the network
@@ -174,7 +174,7 @@ type Options struct {
 // Engine keeps the promises of DESIGN.md at one site: it runs writes, applies copies, resolves what crashed and feeds peers.
 type Engine struct {
 	Options
-	routes  atomic.Pointer[Router]
+	setting atomic.Pointer[Settings]
 	lanes   lanes
 	waiters waiters
 	births  births
@@ -193,7 +193,7 @@ type Engine struct {
 	ahead   ahead
 	gate    *gate
 	rejoin  rejoin
-	workers map[request.Site]*worker
+	crew    crew
 	stop    context.CancelFunc
 	done    chan struct{}
 }
@@ -220,16 +220,12 @@ func New(o Options) *Engine {
 	}
 	d := &gate{Ledger: o.Ledger, Queue: o.Queue, Notes: o.Notes}
 	o.Ledger, o.Queue, o.Notes = d, d, d
-	g := &Engine{Options: o, gate: d, workers: make(map[request.Site]*worker), done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
+	g := &Engine{Options: o, gate: d, done: make(chan struct{}), moves: newMoves(), pools: newPools(o.Pools), started: o.Clock.Now()}
 	if o.Debts != nil {
 		g.Ledger = debtor{g.Ledger, g}
 	}
-	g.SetRoutes(o.Routes)
-	for _, s := range o.Sites {
-		if s != o.Self {
-			g.workers[s] = newWorker(g, s)
-		}
-	}
+	g.setting.Store(&Settings{Sites: o.Sites, Profile: o.Profile, Routes: o.Routes, Pools: o.Pools, Writes: o.Writes, OnDelete: o.OnDelete, Drift: o.Drift})
+	g.crew.man(g, o.Sites)
 	return g
 }
 
@@ -239,13 +235,10 @@ func setDefault(d *time.Duration, v time.Duration) {
 	}
 }
 
-// SetRoutes replaces the routes, for writes that begin from now on.
-func (g *Engine) SetRoutes(r Router) { g.routes.Store(&r) }
-
-func (g *Engine) router() Router { return *g.routes.Load() }
+func (g *Engine) router() Router { return g.set().Routes }
 
 func (g *Engine) collection(name string) (*profile.Collection, error) {
-	c := g.Profile.Collections[name]
+	c := g.set().Profile.Collections[name]
 	if c == nil {
 		return nil, &request.Error{Op: "replicate", Kind: request.Invalid, Detail: "site " + string(g.Self) + " has no collection " + name}
 	}
@@ -255,7 +248,7 @@ func (g *Engine) collection(name string) (*profile.Collection, error) {
 func (g *Engine) now() time.Time { return g.Clock.Now() }
 
 // quiet is T_q: how long after its connection died an upstream call may still take effect.
-func (g *Engine) quiet() time.Duration { return g.Profile.Quiescence }
+func (g *Engine) quiet() time.Duration { return g.set().Profile.Quiescence }
 
 // storeTimeout bounds a commit that must happen whether or not the client still waits.
 const storeTimeout = 10 * time.Second
@@ -275,7 +268,7 @@ func (g *Engine) step(ctx context.Context, rec store.Record, ev Event) (store.Re
 }
 
 func (g *Engine) commit(ctx context.Context, rec store.Record, tx store.Tx) (store.Record, error) {
-	tx.Rev = rec.Rev
+	tx.Rev, tx.Owe = rec.Rev, g.present(tx.Owe)
 	marks := g.followed(rec.Entry, &tx)
 	rev, err := g.Ledger.Commit(ctx, tx)
 	if err != nil {

@@ -59,7 +59,7 @@ func (g *Engine) undue(ctx context.Context, done time.Time) time.Time {
 	if since.Equal(done) {
 		return done
 	}
-	for site := range g.workers {
+	for _, site := range g.otherSites() {
 		for _, state := range []request.State{request.Pending, request.Waiting} {
 			if err := g.undueTo(ctx, store.Filter{Site: site, State: state}); err != nil {
 				if ctx.Err() == nil {

@@ -301,7 +301,7 @@ func (g *Engine) recover(ctx context.Context) {
 		now := g.now()
 		var back []store.Settlement
 		for _, d := range list {
-			if w := g.workers[d.Site]; w == nil || w.has(d.Request) {
+			if w := g.crew.worker(d.Site); w == nil || w.has(d.Request) {
 				continue
 			}
 			back = append(back, store.Settlement{Request: d.Request, Site: d.Site, Token: store.Operator, Owed: d.Owed, State: request.Pending, Due: now,
@@ -366,7 +366,7 @@ func (g *Engine) takeUp(ctx context.Context, rec store.Record) (store.Record, er
 		return rec, busy(rec.Entry, nil) // it lives after all
 	}
 	now := g.now()
-	return g.step(ctx, rec, Taken{Replica: g.me(), Lease: now.Add(g.Profile.Timeout + storeTimeout), Sent: now})
+	return g.step(ctx, rec, Taken{Replica: g.me(), Lease: now.Add(g.set().Profile.Timeout + storeTimeout), Sent: now})
 }
 
 // changed notes what was heard of a fellow just now, and reports whether it has gone on counting.

@@ -23,7 +23,7 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	if len(w.Fields) == 0 && w.Kind == request.Update && w.Call != nil {
 		return g.localOnly(ctx, rec, w)
 	}
-	policy := cmp.Or(e.Terms.Writes, g.Writes)
+	policy := cmp.Or(e.Terms.Writes, g.set().Writes)
 	if policy == "refuse" {
 		return request.Result{Entry: e}, &request.Error{Op: "replicate.forward", Kind: request.Conflict, Request: e.ID,
 			Detail: "the request is owned by " + string(e.Owner) + " and this site refuses writes of its copies; write it there"}
@@ -213,7 +213,7 @@ func (g *Engine) localOnly(ctx context.Context, rec store.Record, w request.Writ
 	if err != nil {
 		return request.Result{Entry: rec.Entry}, g.passError(err)
 	}
-	g.ridden(ctx, g.Profile.Collections[rec.Entry.Collection], rec.Entry, w.EnteredBy)
+	g.ridden(ctx, g.set().Profile.Collections[rec.Entry.Collection], rec.Entry, w.EnteredBy)
 	return request.Result{Answer: &ans, Entry: rec.Entry, Op: w.Op}, nil
 }
 
@@ -242,7 +242,7 @@ func (g *Engine) locate(ctx context.Context, collection, id string) (store.Recor
 	if !ok || !g.knows(request.Site(name)) {
 		return rec, err
 	}
-	if c := g.Profile.Collections[collection]; c != nil {
+	if c := g.set().Profile.Collections[collection]; c != nil {
 		if _, _, own := g.read(ctx, c, id); own == nil {
 			return rec, err // the upstream has a record with exactly that id: it is not another site's
 		}
@@ -274,8 +274,7 @@ func (g *Engine) knows(s request.Site) bool {
 	if s == g.Self {
 		return true
 	}
-	_, ok := g.workers[s]
-	return ok
+	return g.crew.worker(s) != nil
 }
 
 // unknownRecord runs a write of a record that the ledger does not know. It may be one that is just being made: then it is

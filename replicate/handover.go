@@ -286,7 +286,7 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 // record tells (protocol A5). It returns why that cannot be done now.
 func (g *Engine) stampReign(ctx context.Context, rec store.Record, num uint64) string {
 	e := rec.Entry
-	c := g.Profile.Collections[e.Collection]
+	c := g.set().Profile.Collections[e.Collection]
 	switch {
 	case c == nil || e.Local == "" || !c.Stamps():
 		return ""

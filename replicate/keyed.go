@@ -64,12 +64,12 @@ func (g *Engine) keyed(ctx context.Context, w request.Write) (request.Result, er
 // claimKey returns the key when it has an answer, or when this gateway is the one to run its write: fresh says that nobody has begun. One
 // that another gateway is at is waited for, for as long as a call may take.
 func (g *Engine) claimKey(ctx context.Context, w request.Write) (k request.Key, fresh bool, err error) {
-	until := g.now().Add(g.Profile.Timeout + g.Hold)
+	until := g.now().Add(g.set().Profile.Timeout + g.Hold)
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		now := g.now()
 		mine := request.Key{Hash: w.Key, Digest: w.Digest, Op: w.Op, Request: request.NewID(now), Expires: now.Add(keyLife)}
 		if g.Shared {
-			mine.By, mine.Until = g.me(), now.Add(g.Profile.Timeout+g.Patience+storeTimeout)
+			mine.By, mine.Until = g.me(), now.Add(g.set().Profile.Timeout+g.Patience+storeTimeout)
 		}
 		k, fresh, err = g.reserve(ctx, mine)
 		switch {

@@ -37,7 +37,7 @@ func (g *Engine) onItsWay(ctx context.Context, id request.ID) (store.Record, err
 
 // owedHere asks the other sites, of which one owns the request, whether this one is to hold it.
 func (g *Engine) owedHere(ctx context.Context, id request.ID) bool {
-	for site := range g.workers {
+	for _, site := range g.otherSites() {
 		holders, err := g.Peers.Holders(ctx, site, id, request.Version{})
 		if err == nil {
 			return slices.ContainsFunc(holders, func(d request.Delivery) bool { return d.Site == g.Self && d.Linked() })

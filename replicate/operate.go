@@ -74,7 +74,7 @@ func (g *Engine) Request(ctx context.Context, ref string) (store.Record, error) 
 			return rec, storeError("replicate.Request", id, err)
 		}
 	}
-	for name := range g.Profile.Collections {
+	for name := range g.set().Profile.Collections {
 		rec, err := g.locate(ctx, name, ref)
 		if err == nil || request.KindOf(err) != request.NotFound {
 			return rec, err

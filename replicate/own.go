@@ -168,8 +168,8 @@ func (p *proofs) note(name string, now time.Time) {
 }
 
 func (g *Engine) proven(ctx context.Context, c *profile.Collection) bool {
-	if call, ok := g.Profile.Alive(); ok {
-		if ans, err := g.Upstream.Do(ctx, call, true); err != nil || !g.Profile.Proves(ans) {
+	if call, ok := g.set().Profile.Alive(); ok {
+		if ans, err := g.Upstream.Do(ctx, call, true); err != nil || !g.set().Profile.Proves(ans) {
 			return false
 		}
 	}

@@ -240,7 +240,7 @@ func (g *Engine) replayDebt(w request.Write) (res request.Result, ok bool, err e
 			Detail: "a call with the same Idempotency-Key was passed on while the store was away; repeat it when the store is back to learn what came of it"}
 	}
 	res = request.Result{Answer: d.End.Answer, Op: d.Op, Replayed: true, Debt: !d.End.Refused}
-	if c := g.Profile.Collections[d.Collection]; c != nil && d.Request != "" {
+	if c := g.set().Profile.Collections[d.Collection]; c != nil && d.Request != "" {
 		if _, marked := c.FindCall(d.Request); marked {
 			res.Entry.ID = d.Request
 		}
@@ -257,7 +257,7 @@ func (g *Engine) settledFirst(ctx context.Context, w request.Write) error {
 	for _, d := range g.Debts.Of(w.Collection, w.Local) {
 		ops = append(ops, d.Op)
 	}
-	sctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
+	sctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	err := g.settleDebts(sctx, debtLane(w.Collection, w.Local), ops)
 	if err == nil || request.KindOf(err) == request.StoreDown || !g.Debts.Holds(w.Collection, w.Local) {
@@ -292,7 +292,7 @@ func (g *Engine) Passing(ctx context.Context, collection, local, by string) (deb
 		return false, nil, away
 	}
 	d := debts.Debt{Op: string(request.NewID(g.now())), Kind: request.Update, Collection: collection, Local: local, Touch: true, By: by, At: g.now()}
-	if c := g.Profile.Collections[collection]; c != nil && c.Parent() != "" {
+	if c := g.set().Profile.Collections[collection]; c != nil && c.Parent() != "" {
 		d.Collection, d.Local, d.Child = c.Parent(), "", &request.ChildWrite{Collection: collection, Kind: request.Update, Local: local}
 	}
 	if err := g.Debts.Begin(d); err != nil {

@@ -121,7 +121,7 @@ func (g *Engine) reply(from request.Site, res request.Result) peer.Reply {
 			r.Snapshot.Terms = h.Terms
 		}
 	}
-	r.Snapshot.Keep = r.Snapshot.Deleted && g.OnDelete == "keep"
+	r.Snapshot.Keep = r.Snapshot.Deleted && g.set().OnDelete == "keep"
 	r.Snapshot.Ops = since(r.Snapshot.Ops, request.Version{Epoch: res.Version.Epoch, Seq: res.Version.Seq - 1})
 	return r
 }

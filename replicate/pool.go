@@ -37,6 +37,22 @@ func newPools(list map[string]Pool) *pools {
 	return p
 }
 
+// set replaces the lanes. What is on its way in one that stays still counts.
+func (p *pools) set(list map[string]Pool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := make(map[string]*poolUse, len(list))
+	for name, x := range list {
+		u := p.m[name]
+		if u == nil {
+			u = &poolUse{tokens: max(x.Rate, 1)}
+		}
+		u.Pool = x
+		m[name] = u
+	}
+	p.m = m
+}
+
 // room is how many more may begin now; -1 is any number.
 func (u *poolUse) room(now time.Time) int {
 	room := -1

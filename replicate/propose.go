@@ -82,7 +82,7 @@ func (g *Engine) ridden(ctx context.Context, c *profile.Collection, e request.En
 	if !rides || e.Local == "" || e.Role != request.Copy {
 		return
 	}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	if err := g.proposeChildren(dctx, c, e.ID, by); err != nil {
 		g.Log.Warn("what came with a write could not be given to the owner yet", append(logRequest(e), zap.Error(err))...)

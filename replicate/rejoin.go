@@ -117,7 +117,7 @@ func (g *Engine) Rebuilding() request.Rebuilding {
 // GiveUp is an operator's word that a site will not be heard any more: the store is completed without it. What that site alone knew of
 // this one's requests is not learned; where it owned them, they may get a second owner when it comes back.
 func (g *Engine) GiveUp(site request.Site) error {
-	if site == g.Self || !slices.Contains(g.Sites, site) {
+	if site == g.Self || !slices.Contains(g.set().Sites, site) {
 		return &request.Error{Op: "replicate.GiveUp", Kind: request.Invalid, Detail: "there is no other site " + string(site)}
 	}
 	r := &g.rejoin
@@ -134,7 +134,7 @@ func (g *Engine) GiveUp(site request.Site) error {
 func (g *Engine) asked() []request.Site {
 	g.rejoin.mu.Lock()
 	defer g.rejoin.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(g.Sites), func(s request.Site) bool { return s == g.Self || g.rejoin.without[s] })
+	return slices.DeleteFunc(slices.Clone(g.set().Sites), func(s request.Site) bool { return s == g.Self || g.rejoin.without[s] })
 }
 
 // wait notes why a site could not be asked; nil when it could.
@@ -254,7 +254,7 @@ func (g *Engine) rebuild(ctx context.Context, l store.Life) error {
 // settleTime is how long after a loss the request API may still take what was sent to it before.
 func (g *Engine) settleTime() time.Duration {
 	lag := time.Duration(0)
-	for _, c := range g.Profile.Collections {
+	for _, c := range g.set().Profile.Collections {
 		lag = max(lag, c.SearchLag())
 	}
 	return g.quiet() + lag
@@ -289,8 +289,8 @@ func (g *Engine) claimRebuild(ctx context.Context, l store.Life) (release func()
 
 // recogniseAll looks through this site's own records for those that carry the mark of a request.
 func (g *Engine) recogniseAll(ctx context.Context) error {
-	for _, name := range g.Profile.Order() {
-		c := g.Profile.Collections[name]
+	for _, name := range g.set().Profile.Order() {
+		c := g.set().Profile.Collections[name]
 		if c.Parent() != "" || !canList(c) {
 			continue
 		}

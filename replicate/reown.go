@@ -329,7 +329,7 @@ func unsettledBy(a peer.Ack) error {
 
 // wakeAll has everybody look at once: the store is there again.
 func (g *Engine) wakeAll() {
-	for site := range g.workers {
+	for _, site := range g.otherSites() {
 		g.nudge(site)
 	}
 	g.tasks.wake()

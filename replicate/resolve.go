@@ -26,7 +26,7 @@ func (g *Engine) settled(ctx context.Context, id request.ID) (store.Record, erro
 		}
 		err = nil
 		if g.mayResolve(rec.Entry.Intent) {
-			if rec, err = g.look(ctx, rec, g.Profile.Collections[rec.Entry.Collection], false); err == nil && rec.Entry.Intent == nil {
+			if rec, err = g.look(ctx, rec, g.set().Profile.Collections[rec.Entry.Collection], false); err == nil && rec.Entry.Intent == nil {
 				if rec.Rev == 0 || rec.Entry.Version.IsZero() && rec.Entry.Fence == (request.Epoch{}) {
 					return rec, &request.Error{Op: "replicate.settled", Kind: request.NotFound, Request: id}
 				}

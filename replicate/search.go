@@ -28,12 +28,12 @@ func (g *Engine) Search(ctx context.Context, text string, limit int) ([]Found, e
 	if err != nil {
 		return nil, err
 	}
-	sites, local := g.Sites, text
+	sites, local := g.set().Sites, text
 	if name, rest, ok := strings.Cut(text, ":"); ok && g.knows(request.Site(name)) {
 		sites, local = []request.Site{request.Site(name)}, rest
 	}
 	sites = slices.Sorted(slices.Values(sites))
-	for _, collection := range slices.Sorted(maps.Keys(g.Profile.Collections)) {
+	for _, collection := range slices.Sorted(maps.Keys(g.set().Profile.Collections)) {
 		for _, site := range sites {
 			if len(out) >= limit {
 				return out, nil

@@ -164,7 +164,7 @@ func (g *Engine) identify(ctx context.Context, c *profile.Collection, local stri
 
 // knownAt is another site that knows a request; all must have said that they do not for there to be none.
 func (g *Engine) knownAt(ctx context.Context, id request.ID) (request.Site, error) {
-	for _, s := range g.Sites {
+	for _, s := range g.set().Sites {
 		if s == g.Self {
 			continue
 		}
@@ -322,7 +322,7 @@ func (g *Engine) mark(ctx context.Context, c *profile.Collection, rec store.Reco
 // forget drops a request that was linked and of whose record nothing is left, when nobody has heard of it.
 func (g *Engine) forget(ctx context.Context, rec store.Record) fate {
 	e := rec.Entry
-	if unheardOf(&e) && g.credible(ctx, g.Profile.Collections[e.Collection]) {
+	if unheardOf(&e) && g.credible(ctx, g.set().Profile.Collections[e.Collection]) {
 		if _, err := g.commit(ctx, rec, store.Tx{Entry: e, Forget: true, Unlink: []store.Link{{Site: g.Self, Local: e.Local}}, Now: g.now()}); err != nil {
 			return failed(err)
 		}

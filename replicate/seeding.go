@@ -47,11 +47,11 @@ func (g *Engine) Seed(ctx context.Context, o request.SeedOrder) (request.Seeding
 	}
 	now := g.now()
 	s := request.Seeding{SeedOrder: o, ID: string(request.NewID(now)), State: request.JobRunning, Started: now, Updated: now, Replica: g.me()}
-	for _, name := range slices.Sorted(maps.Keys(g.Profile.Collections)) {
-		if o.Collection != "" && name != o.Collection || g.Profile.Collections[name].Parent() != "" {
+	for _, name := range slices.Sorted(maps.Keys(g.set().Profile.Collections)) {
+		if o.Collection != "" && name != o.Collection || g.set().Profile.Collections[name].Parent() != "" {
 			continue
 		}
-		can, since := g.Profile.Collections[name].CanList()
+		can, since := g.set().Profile.Collections[name].CanList()
 		if can && !since && !o.Since.IsZero() {
 			return bad(request.Invalid, "the list of "+name+" cannot be asked for what changed since a time; seed all of it, what is a request already is passed over")
 		}

@@ -162,7 +162,7 @@ func (g *Engine) settleCopied(ctx context.Context, c *profile.Collection, rec st
 	switch {
 	case len(w.Fields) == 0 && d.Kind != request.Delete:
 		return g.paid(ctx, d, e.ID, e.Version) // it is this site's alone
-	case cmp.Or(e.Terms.Writes, g.Writes) == "refuse":
+	case cmp.Or(e.Terms.Writes, g.set().Writes) == "refuse":
 		if err := g.takenBack(ctx, c, e.ID, d, "writes of copies are refused at "+string(g.Self)+"; the owner's state was put back"); err != nil {
 			return err
 		}

@@ -27,9 +27,7 @@ func (g *Engine) Start(ctx context.Context) {
 	if g.Debts != nil {
 		running.Go(func() { g.settleLoop(ctx) })
 	}
-	for _, w := range g.workers {
-		running.Go(func() { w.run(ctx) })
-	}
+	running.Go(func() { g.crew.work(ctx) })
 	go func() { running.Wait(); close(g.done) }()
 }
 

@@ -207,7 +207,7 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 		return false
 	}
 	e := rec.Entry
-	c := g.Profile.Collections[e.Collection]
+	c := g.set().Profile.Collections[e.Collection]
 	if e.Intent == nil {
 		if n := len(e.Suspect); n > 0 && c != nil && g.quieted(e.Suspect[n-1].Until) {
 			if err := g.repair(ctx, rec, c); err != nil {

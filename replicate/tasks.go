@@ -75,7 +75,7 @@ type tasks struct {
 func (g *Engine) runTasks(ctx context.Context) {
 	defer g.tasks.finish()
 	var running sync.WaitGroup
-	running.Go(func() { g.watchAll(ctx) })
+	running.Go(func() { g.watchAgain(ctx) })
 	g.seedLoop(ctx)
 	running.Wait()
 }
@@ -111,6 +111,13 @@ func (t *tasks) ended() chan struct{} {
 		t.end = make(chan struct{})
 	}
 	return t.end
+}
+
+// clearWatches is for a profile that may watch others.
+func (t *tasks) clearWatches() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watch = nil
 }
 
 func (t *tasks) addWatch(w *watch) {

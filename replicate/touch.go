@@ -20,7 +20,7 @@ func (g *Engine) Touched(ctx context.Context, collection, local, by string) {
 	if err != nil {
 		return // no request's record, or it cannot be told now: then the next look at it will
 	}
-	dctx, cancel := detached(ctx, g.Profile.Timeout+g.Hold+storeTimeout)
+	dctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	d, rec, err := g.touched(dctx, c, rec.Entry.ID)
 	if err == nil && rec.Entry.Role == request.Copy {

@@ -208,7 +208,7 @@ type Tellers interface {
 // Trails asks all sites what they know of a request, this one first. A site that cannot be asked has an Err; those that know nothing
 // of it are left out.
 func (g *Engine) Trails(ctx context.Context, rec store.Record) []request.SiteTrail {
-	others := slices.DeleteFunc(slices.Clone(g.Sites), func(s request.Site) bool { return s == g.Self })
+	others := slices.DeleteFunc(slices.Clone(g.set().Sites), func(s request.Site) bool { return s == g.Self })
 	slices.Sort(others)
 	out := make([]request.SiteTrail, len(others)+1)
 	out[0] = request.SiteTrail{Site: g.Self, Trail: g.trailOf(rec)}

@@ -156,8 +156,8 @@ func (v *verifier) unreached(site request.Site, err error) {
 func (v *verifier) run(ctx context.Context) {
 	defer v.stop()
 	var err error
-	for _, name := range v.g.Profile.Order() {
-		if c := v.g.Profile.Collections[name]; c.Parent() == "" && (v.out.Collection == "" || v.out.Collection == name) && err == nil {
+	for _, name := range v.g.set().Profile.Order() {
+		if c := v.g.set().Profile.Collections[name]; c.Parent() == "" && (v.out.Collection == "" || v.out.Collection == name) && err == nil {
 			err = v.collection(ctx, c)
 		}
 	}
@@ -222,7 +222,7 @@ func (v *verifier) collection(ctx context.Context, c *profile.Collection) error 
 		})
 	}
 	beside(func() error { return v.own(ctx, c, only) })
-	for _, site := range v.g.Sites {
+	for _, site := range v.g.set().Sites {
 		if site == v.g.Self {
 			continue
 		}

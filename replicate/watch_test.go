@@ -90,6 +90,13 @@ func TestWatchPublishesAtTheOwner(t *testing.T) {
 	})
 }
 
+// drift says what an engine does about copies that were changed.
+func drift(g *Engine, how string) {
+	s := *g.set()
+	s.Drift = how
+	g.Set(s)
+}
+
 func TestWatchRevertsAtACopy(t *testing.T) {
 	inBubble(t, true, func(c *cluster) {
 		t := c.t
@@ -99,7 +106,7 @@ func TestWatchRevertsAtACopy(t *testing.T) {
 		local := c.entry(gid, "paris").Local
 		report := c.watching("paris", profile.Watch{Every: time.Minute})
 		synctest.Wait()
-		c.at("paris").Drift = profile.DriftReport
+		drift(c.at("paris"), profile.DriftReport)
 		report.must(t)
 		c.edit("paris", local, map[string]any{"title": "wrong", "assignee": "eve", "more": 1})
 		report.must(t)
@@ -108,7 +115,7 @@ func TestWatchRevertsAtACopy(t *testing.T) {
 			t.Errorf("reported %d times, %v", n, c.apis["paris"].get(local))
 		}
 		synctest.Wait()
-		c.at("paris").Drift = profile.DriftOverwrite
+		drift(c.at("paris"), profile.DriftOverwrite)
 		w := c.watching("paris", mend)
 		w.must(t)
 		if r := c.apis["paris"].get(local); r["title"] != "t" || r["assignee"] != "eve" || w.state.Noticed[NoticeReverted] != 1 {

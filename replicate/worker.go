@@ -61,7 +61,7 @@ func (w *worker) has(id request.ID) bool {
 
 // nudge makes the worker of a site look at once.
 func (g *Engine) nudge(site request.Site) {
-	if w := g.workers[site]; w != nil {
+	if w := g.crew.worker(site); w != nil {
 		select {
 		case w.wake <- struct{}{}:
 		default:
@@ -162,7 +162,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 		if d.Attempts == 0 {
 			shots[i].Children = trimmed(shots[i].Children, d.Acked)
 		}
-		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.OnDelete) == "keep"
+		shots[i].Keep = shots[i].Deleted && cmp.Or(d.OnDelete, g.set().OnDelete) == "keep"
 	}
 	spans := g.delivering(ctx, w.site, batch, shots)
 	settle := newSettler(ctx, g, w.site)

@@ -188,7 +188,7 @@ func (g *Engine) writing(e request.Entry, c *profile.Collection, w request.Write
 func (g *Engine) begin(ctx context.Context, rec store.Record, in request.Intent) (store.Record, error) {
 	now := g.now()
 	traceInto(ctx, &in)
-	in.Site, in.Replica, in.Sent, in.Lease = g.Self, g.me(), now, now.Add(g.Profile.Timeout+storeTimeout)
+	in.Site, in.Replica, in.Sent, in.Lease = g.Self, g.me(), now, now.Add(g.set().Profile.Timeout+storeTimeout)
 	begun, err := soon(func() (store.Record, error) {
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
