@@ -35,6 +35,7 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	p.pools(child(root, "pools"), s.Pools, n)
 	profiles := p.profiles(root, s.Profiles)
 	p.sites(root, s, n, profiles)
+	n.Gone = p.gone(child(root, "gone"), s.Gone, n)
 	used := make(map[string]bool, len(s.Sites))
 	for _, site := range s.Sites {
 		used[site.Profile] = true
@@ -43,6 +44,21 @@ func (p *parser) build(root *yaml.Node, s *fileSpec) *Network {
 	p.addresses(child(root, "sites"), n)
 	p.routes(root, s, n, profiles)
 	return n
+}
+
+// gone reads the sites that are no more.
+func (p *parser) gone(at *yaml.Node, names []string, n *Network) []request.Site {
+	var out []request.Site
+	for i, name := range names {
+		switch _, there := n.Sites[request.Site(name)]; {
+		case !siteName.MatchString(name):
+			p.fault(item(at, i), fmt.Sprintf("gone: %q is not the name of a site", clip(name)), "")
+		case there:
+			p.fault(item(at, i), fmt.Sprintf("gone: %s is one of the sites", name), "a site is there or gone")
+		}
+		out = append(out, request.Site(name))
+	}
+	return out
 }
 
 func (p *parser) limits(at *yaml.Node, s limitsSpec) Limits {

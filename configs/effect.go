@@ -31,6 +31,7 @@ func effects() []struct {
 		{"network", Restarted}, // its name is in every stored key and signature
 		{"security.peer_key", AtOnce},
 		{"security.tls.**", Restarted}, // the files behind it are read again when they change
+		{"tracing.**", Restarted},
 		{"limits.header", Restarted},
 		{"limits.header_timeout", Restarted},
 		{"limits.connections", Restarted},
@@ -48,6 +49,7 @@ func effects() []struct {
 		{"sites.*.store_down", Restarted},
 		{"sites.*.debts", Restarted},
 		{"sites.**", AtOnce},
+		{"gone", AtOnce},
 		{"pools.**", AtOnce},
 		{"routes.**", AtOnce},
 	}

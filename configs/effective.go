@@ -214,7 +214,7 @@ func secretAt(path []string) bool {
 		return !plainCredentials[leaf]
 	case path[0] == "profiles" && len(path) > 2 && path[2] == "login":
 		return !plainCredentials[leaf] || under("values") || under("form") || under("json") || under("send")
-	case path[0] == "profiles" && under("headers"):
+	case (path[0] == "profiles" || path[0] == "tracing") && under("headers"):
 		return !plainHeaders[strings.ToLower(leaf)]
 	}
 	return false

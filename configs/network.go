@@ -31,7 +31,9 @@ type Network struct {
 	LagLimit time.Duration
 	Sites    map[request.Site]Site
 	// Order are the sites as the file has them.
-	Order  []request.Site
+	Order []request.Site
+	// Gone are sites that were of the network and will not come back.
+	Gone   []request.Site
 	Pools  map[string]Pool
 	Routes []routing.Route
 	Table  *routing.Table

@@ -74,7 +74,7 @@ func notesToO() map[string]string {
 		"format":         "How {since} is written: rfc3339, unix, unix-ms or a Go layout.",
 		"forward":        "now (default): created at the owner first; later: created here and transferred.",
 		"from":           "Of an id: body, location, header or search. Of a token: body, text, header or cookie.",
-		"gone":           "Statuses that say that there is no such record.",
+		"gone":           "Of a profile: statuses that say that there is no such record. Of the network: sites that were in it and will not come back; what is owed to them is cancelled.",
 		"grain":          "Coarseness of the clock of changes, such as 1s.",
 		"header":         "Size of the headers of a call (default 32KiB).",
 		"header_timeout": "How long headers may take to arrive (default 5s).",

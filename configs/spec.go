@@ -12,6 +12,7 @@ type fileSpec struct {
 	Defaults defaultsSpec         `yaml:"defaults"`
 	Profiles map[string]yaml.Node `yaml:"profiles"`
 	Sites    map[string]siteSpec  `yaml:"sites"`
+	Gone     []string             `yaml:"gone"`
 	Pools    map[string]poolSpec  `yaml:"pools"`
 	Routes   []routeSpec          `yaml:"routes"`
 }

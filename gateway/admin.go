@@ -52,7 +52,9 @@ type AdminOptions struct {
 	// a loopback address, nor when OpenHealth is set.
 	Token string
 	// ViewToken may be sent instead of Token by those who may only look; "" for none.
-	ViewToken  string
+	ViewToken string
+	// Tokens, when it is set, gives the two in force in place of Token and ViewToken, so that they can be replaced while the face serves.
+	Tokens     func() Tokens
 	OpenHealth bool
 	// Dashboard serves what is not below the paths of this face, to everybody and without a token: it holds no data; nil: nothing.
 	Dashboard http.Handler
@@ -64,9 +66,19 @@ type AdminOptions struct {
 	Extend func(handle func(method, path string, h http.HandlerFunc))
 }
 
+// Tokens are what callers of the admin API send: All by those who may do everything, View by those who may only look; "" for none.
+type Tokens struct{ All, View string }
+
 type admin struct {
 	AdminOptions
-	token, view [sha256.Size]byte
+}
+
+// tokens are those in force.
+func (a *admin) tokens() Tokens {
+	if a.Tokens == nil {
+		return Tokens{a.Token, a.ViewToken}
+	}
+	return a.Tokens()
 }
 
 // NewAdmin makes the admin face of a site.
@@ -77,7 +89,7 @@ func NewAdmin(o AdminOptions) http.Handler {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	a := &admin{AdminOptions: o, token: sha256.Sum256([]byte(o.Token)), view: sha256.Sum256([]byte(o.ViewToken))}
+	a := &admin{AdminOptions: o}
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	get := func(path, name string, h http.HandlerFunc) {
 		r.Handle(path, a.open(h)).Methods("GET", "HEAD").Name(name)
@@ -114,7 +126,7 @@ func (a *admin) rebinding(next http.Handler) http.Handler {
 			writeProblem(w, r, *closing(problemOf(request.Invalid, "the path can be read in more than one way; write it plainly")))
 			return
 		}
-		if a.Token == "" && !loopbackHost(r.Host) {
+		if a.tokens().All == "" && !loopbackHost(r.Host) {
 			writeProblem(w, r, problemOf(request.Forbidden, "the admin address has no token, so it answers to loopback names only"))
 			return
 		}
@@ -176,18 +188,20 @@ const (
 
 // roleOf tells by the token of a call what its sender may do. Both tokens are always compared, in a time that tells nothing of them.
 func (a *admin) roleOf(r *http.Request) standing {
-	if a.Token == "" {
+	want := a.tokens()
+	if want.All == "" {
 		return operates
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	got := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	full, part := subtle.ConstantTimeCompare(got[:], a.token[:]), subtle.ConstantTimeCompare(got[:], a.view[:])
+	all, view := sha256.Sum256([]byte(want.All)), sha256.Sum256([]byte(want.View))
+	full, part := subtle.ConstantTimeCompare(got[:], all[:]), subtle.ConstantTimeCompare(got[:], view[:])
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
 		return nobodyHere
 	case full == 1:
 		return operates
-	case part == 1 && a.ViewToken != "":
+	case part == 1 && want.View != "":
 		return views
 	}
 	return nobodyHere

@@ -30,7 +30,7 @@ func BenchmarkPassThrough(b *testing.B) {
 	}
 	b.Run("sockets/bare", func(b *testing.B) {
 		u := setup(b, upstream)
-		benchSockets(b, serve(b, bare(u, transport(), nil)).URL)
+		benchSockets(b, serve(b, bare(u, Transport(), nil)).URL)
 	})
 	b.Run("sockets/meridian", func(b *testing.B) {
 		u := setup(b, upstream, func(o *Options) { o.Metrics = NewMetrics("n", "s") })
@@ -55,7 +55,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func benchSockets(b *testing.B, url string) {
-	client := &http.Client{Transport: transport()}
+	client := &http.Client{Transport: Transport()}
 	b.ReportAllocs()
 	for b.Loop() {
 		res, err := client.Get(url + "/attachments/17")

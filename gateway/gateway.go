@@ -82,7 +82,7 @@ func (o *Options) defaults() error {
 		return errors.New("gateway.New: Profile or Engine is missing")
 	}
 	if o.Transport == nil {
-		o.Transport = transport()
+		o.Transport = Transport()
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

@@ -19,7 +19,8 @@ import (
 
 // transport is made for passing through: many kept connections, no compression of its own, no overall deadline, since a
 // download or an event stream may last for hours.
-func transport() *http.Transport {
+// Transport carries calls that pass through: no compression of its own, many kept connections.
+func Transport() *http.Transport {
 	d := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		DialContext:            d.DialContext,

@@ -28,7 +28,6 @@ import (
 	"github.com/meridian-gateway/meridian/spool"
 	"github.com/meridian-gateway/meridian/store"
 	"github.com/meridian-gateway/meridian/tracing"
-	"github.com/meridian-gateway/meridian/upstream"
 	"github.com/meridian-gateway/meridian/web"
 )
 
@@ -70,7 +69,6 @@ type App struct {
 	reloading sync.Mutex
 
 	store     store.Store
-	upstream  *upstream.Client
 	files     *spool.Spool
 	certs     certificates
 	peers     *peer.Client
@@ -81,6 +79,7 @@ type App struct {
 	lags      lags
 	feed      gateway.Feed
 	reach     reach
+	clients   clientFace
 	timers    timers
 	hits      hits
 	addresses Addresses
@@ -191,25 +190,16 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 
 func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	n := a.network.Load()
-	a.upstream = upstream.New(upstream.Options{Base: site.Upstream, Credentials: site.Credentials, Timeout: site.Profile.Timeout,
-		Parallel: site.Profile.Parallel, Rate: site.Profile.Rate, RetryAfter: site.Profile.RetryAfter})
-	a.onStop("upstream", func(context.Context) error { a.upstream.Close(); return nil })
-	sites := make([]request.Site, 0, len(n.Sites))
-	peers := make(map[request.Site]peer.Peer, len(n.Sites))
-	for name, s := range n.Sites {
-		sites = append(sites, name)
-		if name != a.site {
-			peers[name] = peer.Peer{URL: s.Peer.URL.String()}
-		}
-	}
-	a.reach.Client, a.reach.tracer = a.upstream, a.tracer
+	a.reach.tracer = a.tracer
+	a.reach.set(site)
+	a.onStop("upstream", func(context.Context) error { a.reach.close(); return nil })
 	var err error
 	if err = a.openCerts(n, site); err != nil {
 		return err
 	}
-	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peers,
+	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peersOf(n, a.site),
 		TLS: a.certs.calls, MutualTLS: a.certs.calls != nil,
-		Key: firstKey(n), DialContext: a.options.DialPeer, Tracer: a.tracer,
+		Keys: a.keys, DialContext: a.options.DialPeer, Tracer: a.tracer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
 		return err
@@ -221,13 +211,15 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	if err := a.openDebts(site); err != nil {
 		return err
 	}
-	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: sites, Profile: site.Profile, Ledger: a.store, Queue: a.store,
-		Files: a.files, Streams: streams{&a.reach},
-		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: n.Table, Clock: a.options.Clock, Meter: &a.lags, Log: a.log, Tracer: a.tracer,
-		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: n.Defaults.Writes, OnDelete: n.Defaults.OnDelete, Drift: n.Defaults.Drift,
-		Shared: strings.HasPrefix(site.Store, "redis"), Pools: poolsOf(n), Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
+	set := settingsOf(n, a.site)
+	a.engine = replicate.New(replicate.Options{Self: a.site, Sites: set.Sites, Profile: set.Profile, Ledger: a.store, Queue: a.store,
+		Files: a.files, Streams: &a.reach,
+		Notes: a.store, Lives: a.store, Debts: a.debts, Passes: a.passes(site), Upstream: &a.reach, Peers: a.peers, Routes: set.Routes, Clock: a.options.Clock, Meter: &a.lags, Log: a.log, Tracer: a.tracer,
+		Replica: a.replica(site), Boot: string(request.NewID(time.Now())), Writes: set.Writes, OnDelete: set.OnDelete, Drift: set.Drift,
+		Shared: strings.HasPrefix(site.Store, "redis"), Pools: set.Pools, Timing: func(s request.Site, t request.Terms, first bool, now time.Time) (time.Time, bool) {
 			return a.network.Load().Timing(s, t, first, now)
 		}})
+	a.engine.Set(set)
 	a.engine.Join(ctx)
 	a.onStop("fellow gateways", a.engine.Leave)
 	return nil
@@ -249,7 +241,7 @@ func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
 		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
 	}}
-	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Key: firstKey(n), ConfigHash: a.configHash, Tracer: a.tracer,
+	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Keys: a.keys, ConfigHash: a.configHash, Tracer: a.tracer,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
 	addr, err := a.serve("peer listener", pick(a.options.Overrides.Peer, site.Peer.Listen), h, a.certs.peers)
 	a.addresses.Peer = addr
@@ -270,11 +262,9 @@ func (a *App) startWork(ctx context.Context, _ configs.Site) error {
 }
 
 func (a *App) startClients(_ context.Context, site configs.Site) error {
-	n := a.network.Load()
-	h := gateway.New(gateway.Options{Network: n.Name, Site: a.site, Upstream: site.Upstream, Engine: a.engine, Log: a.log,
-		Profile: func() gateway.Matcher { return site.Profile }, Metrics: a.metrics, Tracer: a.tracer, Body: n.Limits.Body, Depth: n.Limits.Depth,
-		BodyTimeout: n.Limits.BodyTimeout, Client: gateway.ClientLimit{Parallel: n.Limits.ClientWrites, Rate: n.Limits.ClientRate}, Hosts: site.Hosts, Files: a.files})
-	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), h, a.certs.clients)
+	a.clients.transport = gateway.Transport()
+	a.clients.set(a.clientFace(a.network.Load()))
+	addr, err := a.serve("client listener", pick(a.options.Overrides.Client, site.Listen), &a.clients, a.certs.clients)
 	a.addresses.Client = addr
 	return err
 }
@@ -282,7 +272,7 @@ func (a *App) startClients(_ context.Context, site configs.Site) error {
 func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 	h := gateway.NewAdmin(gateway.AdminOptions{Network: a.network.Load().Name, Site: a.site, Operator: operator{a.engine}, Watcher: a, Planner: a, Seeder: a.engine,
 		Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a, Configurer: a, Guide: guide{a}, Feed: &a.feed,
-		Metrics: a.metrics, Version: a.options.Version, Token: site.Admin.Token.Reveal(), ViewToken: site.Admin.ViewToken.Reveal(), Log: a.log,
+		Metrics: a.metrics, Version: a.options.Version, Tokens: a.tokens, Log: a.log,
 		Dashboard: web.Handler()})
 	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
 	a.addresses.Admin = addr
@@ -322,11 +312,4 @@ func pick(override, address string) string {
 		return override
 	}
 	return address
-}
-
-func firstKey(n *configs.Network) []byte {
-	if len(n.Security.PeerKeys) == 0 {
-		return nil
-	}
-	return []byte(n.Security.PeerKeys[0].Reveal())
 }

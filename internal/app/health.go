@@ -106,7 +106,7 @@ func (a *App) routesTo(site request.Site) []string {
 
 // problems are what a person should know of this site itself.
 func (a *App) problems() []string {
-	out := slices.Concat(a.store.Warnings(), a.upstream.Problems(), a.certProblems())
+	out := slices.Concat(a.store.Warnings(), a.reach.problems(), a.certProblems())
 	out = append(out, a.owing()...)
 	out = append(out, a.file.problems()...)
 	out = append(out, rebuildingProblems(a.engine.Rebuilding())...)

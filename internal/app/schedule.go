@@ -4,15 +4,11 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/replicate"
-	"github.com/meridian-gateway/meridian/request"
-	"github.com/meridian-gateway/meridian/tracing"
-	"github.com/meridian-gateway/meridian/upstream"
 )
 
 // now is the engine's time.
@@ -119,26 +115,4 @@ func (a *App) startObserving() {
 		}
 	}()
 	a.onStop("observing", func(context.Context) error { cancel(); <-done; return nil })
-}
-
-// reach is the site's request API, remembering whether it could be reached when it was last called: peers are told.
-type reach struct {
-	*upstream.Client
-	tracer *tracing.Tracer
-	down   atomic.Bool
-}
-
-// Do calls the API.
-func (r *reach) Do(ctx context.Context, call request.Call, own bool) (request.Answer, error) {
-	ctx, call, span := r.traced(ctx, call)
-	ans, err := r.Client.Do(ctx, call, own)
-	span.Status(ans.Status)
-	span.End(err)
-	switch {
-	case err == nil:
-		r.down.Store(false)
-	case request.KindOf(err) == request.NotSent:
-		r.down.Store(true)
-	}
-	return ans, err
 }
