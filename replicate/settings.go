@@ -134,6 +134,25 @@ func (c *crew) work(ctx context.Context) {
 	c.running.Wait()
 }
 
+// watchAgain looks for changes until ctx ends, anew with each profile that is set.
+func (g *Engine) watchAgain(ctx context.Context) {
+	for ctx.Err() == nil {
+		round, end := context.WithCancel(ctx)
+		profile := g.set().Profile
+		var running sync.WaitGroup
+		running.Go(func() { g.watchAll(round) })
+		for ctx.Err() == nil && g.set().Profile == profile {
+			select {
+			case <-g.crew.profiled:
+			case <-ctx.Done():
+			}
+		}
+		end()
+		running.Wait()
+		g.tasks.clearWatches()
+	}
+}
+
 // Ties is what still binds this site to another one.
 type Ties struct {
 	// Owned are requests that the other site owns as far as known here, Owed deliveries that it has not confirmed, Moving hand-overs to or

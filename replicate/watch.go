@@ -72,25 +72,6 @@ type glimpse struct {
 	changed time.Time
 }
 
-// watchAgain looks for changes until ctx ends, anew with each profile that is set.
-func (g *Engine) watchAgain(ctx context.Context) {
-	for ctx.Err() == nil {
-		round, end := context.WithCancel(ctx)
-		profile := g.set().Profile
-		var running sync.WaitGroup
-		running.Go(func() { g.watchAll(round) })
-		for ctx.Err() == nil && g.set().Profile == profile {
-			select {
-			case <-g.crew.profiled:
-			case <-ctx.Done():
-			}
-		}
-		end()
-		running.Wait()
-		g.tasks.clearWatches()
-	}
-}
-
 // watchAll looks for changes until ctx ends, in all collections that want it.
 func (g *Engine) watchAll(ctx context.Context) {
 	var running sync.WaitGroup
