@@ -101,7 +101,8 @@ func NewAdmin(o AdminOptions) http.Handler {
 	a.api(r)
 	if o.Dashboard != nil {
 		outside := func(r *http.Request, _ *mux.RouteMatch) bool { return !strings.HasPrefix(r.URL.Path, "/api/") }
-		r.PathPrefix("/").MatcherFunc(outside).Handler(o.Dashboard).Methods("GET", "HEAD")
+		// This order: a path that matches first would make mux forget that another route has the path and not the method.
+		r.MatcherFunc(outside).PathPrefix("/").Handler(o.Dashboard).Methods("GET", "HEAD")
 	}
 	// Nobody without the token learns what is there.
 	r.NotFoundHandler = a.guarded(http.HandlerFunc(notFound))

@@ -9,7 +9,7 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// maxHeaders is the most different header names of a call.
+// maxHeaders is the most header lines of a call.
 const maxHeaders = 500
 
 // methods are those that described paths may be called with.
@@ -32,8 +32,10 @@ func (f *face) guard(w http.ResponseWriter, r *http.Request) *Problem {
 	case r.Method == http.MethodTrace || r.Method == http.MethodConnect:
 		w.Header().Set("Allow", methods)
 		return closing(problemOf(badMethod, r.Method+" is not taken here"))
-	case len(r.Header) > maxHeaders:
+	case lineCount(r.Header) > maxHeaders:
 		return closing(problemOf(bigHeader, ""))
+	case r.URL.Scheme != "" && (r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https"):
+		return closing(problemOf(request.Invalid, "the target of the call is nothing of HTTP"))
 	case r.ProtoMajor == 1 && r.ProtoMinor == 0 && hasBody(r.Method) && r.Header["Content-Length"] == nil:
 		// net/http ignores and hides Transfer-Encoding on HTTP/1.0, and would take the body for the next call.
 		return closing(problemOf(request.Invalid, "a call with a body needs a Content-Length on HTTP/1.0"))
@@ -45,6 +47,13 @@ func (f *face) guard(w http.ResponseWriter, r *http.Request) *Problem {
 		return &p
 	}
 	return nil
+}
+
+func lineCount(h http.Header) (n int) {
+	for _, v := range h {
+		n += len(v)
+	}
+	return n
 }
 
 func hasBody(method string) bool {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -131,6 +132,9 @@ func (f *face) rewrite(p *httputil.ProxyRequest, rawPath string) {
 	if len(p.In.Trailer) > 0 {
 		passTrailers(p.In, p.Out)
 	}
+	if len(p.In.TransferEncoding) > 0 && p.Out.Body != nil {
+		p.Out.Body = &chunked{ReadCloser: p.Out.Body}
+	}
 }
 
 // passed sees every answer that passes through.
@@ -172,12 +176,29 @@ func (f *face) failed(w http.ResponseWriter, r *http.Request, err error) {
 		// A client that hangs up is nobody's fault. It will not see the answer; the log does.
 		p, msg, level = problemOf(request.ClientGone, ""), "client went away", zapcore.DebugLevel
 	}
+	if b, ok := r.Body.(*chunked); ok && b.broken.Load() && r.Context().Err() == nil {
+		p, msg, level = problemOf(request.Invalid, "the body could not be read to its end"), "broken body", zapcore.DebugLevel
+	}
 	f.Metrics.call(callPass, p.Status)
 	if c := f.Log.Check(level, msg); c != nil {
 		c.Write(zap.String("method", r.Method), zap.Int("status", p.Status), zap.Error(err))
 	}
 	p.close = mustClose(r)
 	writeProblem(w, r, p)
+}
+
+// chunked is a body in chunks that remembers whether these could be read: when not, it was not the upstream that failed.
+type chunked struct {
+	io.ReadCloser
+	broken atomic.Bool
+}
+
+func (b *chunked) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.broken.Store(true)
+	}
+	return n, err
 }
 
 // passTrailers lets the trailers that the client announced through, but for those with words of the gateway's own. Their

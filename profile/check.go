@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,7 +16,7 @@ import (
 // CheckJSON is the gate for a client's body: exactly one JSON object, in valid UTF-8 without byte order mark or lone
 // surrogates, no name twice in an object at any depth, nested at most maxDepth deep, no number beyond the range of a double,
 // nothing behind it. The error has Kind Invalid; its Detail begins with what is wrong ("duplicate-key", "syntax", "utf-8",
-// "byte-order-mark", "too-deep", "number-range", "not-an-object", "empty") and says where.
+// "byte-order-mark", "hidden-character", "too-deep", "number-range", "not-an-object", "empty") and says where.
 func CheckJSON(body []byte, maxDepth int) error {
 	switch i := skipSpace(body, 0); {
 	case i == len(body):
@@ -38,14 +39,18 @@ func badJSON(detail string) error {
 	return &request.Error{Op: "profile.CheckJSON", Kind: request.Invalid, Detail: detail}
 }
 
-// checkTokens finds what the syntax allows and we do not: deep nesting and numbers beyond a double. It runs first, so that
-// nothing after it meets deep text; on text that is no JSON it may say anything but must end.
+// checkTokens finds what the syntax allows and we do not: deep nesting, numbers beyond a double, names that look like others. It runs
+// first, so that nothing after it meets deep text; on text that is no JSON it may say anything but must end.
 func checkTokens(body []byte, maxDepth int) error {
 	depth := 0
 	for i := 0; i < len(body); {
 		switch c := body[i]; {
 		case c == '"':
-			i = skipValue(body, i)
+			end := skipValue(body, i)
+			if next := skipSpace(body, end); next < len(body) && body[next] == ':' && hiddenName(body[i:end]) {
+				return badJSON(fmt.Sprintf("hidden-character: the name at byte %d has characters that cannot be seen", i))
+			}
+			i = end
 			continue
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
@@ -66,6 +71,17 @@ func checkTokens(body []byte, maxDepth int) error {
 		i++
 	}
 	return nil
+}
+
+// hiddenName reports whether the quoted name of a member has control characters, or such as change the order of what is seen.
+func hiddenName(quoted []byte) bool {
+	for _, c := range quoted {
+		if c == '\\' || c >= 0x7f {
+			// Two that have no width are letters of some scripts.
+			return hidden(strings.NewReplacer("\u200c", "", "\u200d", "").Replace(unquote(quoted)))
+		}
+	}
+	return false
 }
 
 func inNumber(c byte) bool {

@@ -37,7 +37,7 @@ func (c *Collection) marksFor(v Verb, m Marks, known bool) []mark {
 	})
 	add(c.stamp.version.write, m.Version.Mark(), func(s string) bool {
 		was, err := request.ParseMark(s)
-		return err == nil && !was.After(m.Version) // an older one was read before
+		return err == nil && !was.IsZero() && !was.After(m.Version) // an older one was read before
 	})
 	return out
 }

@@ -54,7 +54,7 @@ func (p *Profile) wanders(escapedPath string) error {
 		Detail: "the path " + clip(escapedPath) + " can be read in more than one way; write it plainly"}
 	var at []string // where the path has led so far
 	inside, first, twisted := false, false, false
-	for raw := range strings.SplitSeq(strings.TrimPrefix(escapedPath, "/"), "/") {
+	for raw := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(escapedPath, "/"), "/"), "/") {
 		all := decoded(raw)
 		if inside && tricky(raw, all, first) {
 			return wrong
@@ -106,6 +106,9 @@ func tricky(raw, all string, id bool) bool {
 		return false
 	}
 	once, err := url.PathUnescape(raw)
+	if rest := afterSite(all); all == "" || rest == "." || rest == ".." {
+		return true
+	}
 	return err != nil || once != all || strings.ContainsAny(all, "/;%") || !utf8.ValidString(all) || len(all) > 256
 }
 

@@ -31,6 +31,11 @@ func (g *Engine) forwardChild(ctx context.Context, rec store.Record, f family, w
 		return request.Result{Entry: e}, &request.Error{Op: "replicate.child", Kind: request.NotFound, Request: e.ID,
 			Detail: "the request has no such record in " + cw.Collection + " at " + string(g.Self)}
 	}
+	if w.Raw == "" {
+		if err := forged(f.children, request.Entry{ID: cw.ID, Version: e.Version, Owner: e.Owner}, request.Write{Kind: cw.Kind, Call: w.Call}); err != nil {
+			return request.Result{Entry: e}, err
+		}
+	}
 	fw := w
 	local := cw
 	local.Local = ""

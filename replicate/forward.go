@@ -20,6 +20,9 @@ type peerReply = peer.Reply
 // client reads its own write here.
 func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Collection, w request.Write) (request.Result, error) {
 	e := rec.Entry
+	if err := forged(c, e, w); err != nil {
+		return request.Result{Entry: e}, err
+	}
 	if len(w.Fields) == 0 && w.Kind == request.Update && w.Call != nil {
 		return g.localOnly(ctx, rec, w)
 	}
@@ -69,6 +72,20 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	}
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
+}
+
+// forged refuses a client's write of a copy that sets what belongs to the gateway, as the owner's gateway would. What a client may
+// have read in the record it may write back; the record may already be ahead of the ledger.
+func forged(c *profile.Collection, e request.Entry, w request.Write) error {
+	if w.Call == nil || w.Kind == request.Delete {
+		return nil
+	}
+	seen := request.Version{Epoch: request.Epoch{Num: e.Version.Epoch.Num + 1, Site: e.Owner}, Seq: 1 << 48}
+	_, err := c.Splice(verb(w.Kind), *w.Call, profile.Marks{Request: e.ID, Version: seen, Owner: e.Owner, State: string(request.Copy)}, true)
+	if request.KindOf(err) == request.Reserved {
+		return err
+	}
+	return nil // another fault is the owner's to tell, or does not matter to the part that travels
 }
 
 // tagged checks a client's precondition in the tags of this site's own API, which mean nothing at the owner.
