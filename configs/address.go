@@ -172,7 +172,11 @@ func (w *addresses) own(s Site) {
 		}
 		key := string(s.Name) + "." + strings.Join(path, ".")
 		if other, twice := taken[value]; twice {
-			w.p.fault(child(node, path...), fmt.Sprintf("%s: the %s is that of %s too", key, what, other), "")
+			hint := ""
+			if what == "address" {
+				hint = "each gateway on a machine has ports of its own"
+			}
+			w.p.fault(child(node, path...), fmt.Sprintf("%s: the %s is that of %s too", key, what, other), hint)
 			return
 		}
 		taken[value] = key

@@ -174,7 +174,7 @@ func (p *parser) decodeStruct(n *yaml.Node, out reflect.Value, where string) {
 	for _, kv := range pairs(n) {
 		f, ok := fields[kv.key.Value]
 		if !ok {
-			p.fault(kv.key, fmt.Sprintf("unknown key %q in %s", clip(kv.key.Value), where), Nearest(kv.key.Value, known))
+			p.fault(kv.key, fmt.Sprintf("unknown key %q in %s", clip(kv.key.Value), where), meant(kv.key.Value, known))
 			continue
 		}
 		p.decode(kv.value, f, kv.key.Value)

@@ -53,6 +53,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Network,
 // parser collects the faults of one file.
 type parser struct {
 	file     string
+	text     string
 	env      func(string) (string, bool)
 	faults   Faults
 	warnings Faults
@@ -72,11 +73,13 @@ func (p *parser) warn(n *yaml.Node, message, hint string) {
 
 // yaml parses the text. It returns nil, and there is a fault, when there is nothing to go on with.
 func (p *parser) yaml(data []byte) *yaml.Node {
+	p.text = string(data)
 	dec := yaml.NewDecoder(strings.NewReader(string(data)))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); err != nil || len(doc.Content) == 0 || isNull(doc.Content[0]) {
 		if err == nil || err.Error() == "EOF" {
-			err = errors.New("the file is empty")
+			p.fault(&yaml.Node{}, "the file is empty", "it begins as in network: furniture; there are examples in configs/")
+			return nil
 		}
 		p.yamlError(err, &yaml.Node{Line: 1, Column: 1})
 		return nil
@@ -119,6 +122,13 @@ func (p *parser) yamlError(err error, at *yaml.Node) {
 			m, hint = "this is not YAML: a colon where none can be", "quote a value that holds a colon and a blank"
 		case strings.Contains(m, "did not find expected"):
 			m, hint = "this is not YAML: "+m, "look at the indentation and at brackets, braces and quotes that are not closed"
+			if line, column, what := unclosed(p.text, where.Line); line > 0 {
+				where.Line, where.Column = line, column
+				m, hint = "this is not YAML: this "+what+" is not closed, or something follows behind the end", "within quotes, write quotes of the other kind"
+				if strings.Contains("[{", what) {
+					m, hint = "this is not YAML: this "+what+" is not closed", "write the bracket or brace that ends it"
+				}
+			}
 		case strings.HasPrefix(m, "cannot unmarshal"):
 			m = unmarshal.ReplaceAllString(m, "$1 is not of the kind that belongs here")
 		}

@@ -184,9 +184,9 @@ func TestAliases(t *testing.T) {
 func TestWholeFileFaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                   "f:1:1: the file is empty",
-		"# only a comment\n": "f:1:1: the file is empty",
-		"null":               "f:1:1: the file is empty",
+		"":                   "f:1:1: the file is empty (it begins as in network: furniture; there are examples in configs/)",
+		"# only a comment\n": "f:1:1: the file is empty (it begins as in network: furniture; there are examples in configs/)",
+		"null":               "f:1:1: the file is empty (it begins as in network: furniture; there are examples in configs/)",
 		"- a\n":              "f:1:1: the network file must be a mapping, not a list (it begins as in network: furniture)",
 		good + "---\na: 1\n": "f:11:1: the file holds a second document (a network is one document; is there a --- too much?)",
 		"a: b: c\n":          "f:1:1: this is not YAML: a colon where none can be (quote a value that holds a colon and a blank)",
