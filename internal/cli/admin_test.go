@@ -38,6 +38,7 @@ type engine struct {
 	dismissed string
 	health    gateway.Forwarding
 	owed      []request.Delivery
+	retried   int
 	// answers are given in place of the admin API's to paths that end so.
 	answers map[string]string
 	err     error
@@ -83,8 +84,10 @@ func (e *engine) Requests(context.Context, request.ID, int) ([]store.Record, err
 func (e *engine) Deliveries(context.Context, store.Filter) ([]request.Delivery, string, error) {
 	return e.owed, "", e.err
 }
-func (e *engine) Retry(context.Context, store.Filter, time.Time) (int, error) { return 0, e.err }
-func (e *engine) Cancel(context.Context, request.ID, request.Site) error      { return e.err }
+func (e *engine) Retry(context.Context, store.Filter, time.Time) (int, error) {
+	return e.retried, e.err
+}
+func (e *engine) Cancel(context.Context, request.ID, request.Site) error { return e.err }
 func (e *engine) Settle(context.Context, request.ID, gateway.Settlement) error {
 	return e.err
 }

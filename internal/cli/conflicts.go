@@ -66,7 +66,7 @@ func fieldNames(x gateway.ConflictView) string {
 
 func (c *command) conflictsShow() *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show the conflict records of a request, with the values of their fields",
-		Long: "Show the conflict records of a request, with the values of their fields.\n\n" + refHelp,
+		Long:    "Show the conflict records of a request, with the values of their fields.\n\n" + refHelp,
 		Example: "  meridian conflicts show 17 --config network.yaml --site chicago"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v conflictPage

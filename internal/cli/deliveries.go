@@ -130,13 +130,19 @@ func nextTry(d gateway.DeliveryView) string {
 func (c *command) deliveriesRetry() *cobra.Command {
 	var f filter
 	var since string
+	var wait time.Duration
 	cmd := c.asking(&cobra.Command{Use: "retry [REF]", Args: atMost(1), Short: "Try parked and waiting deliveries again at once",
-		Long: "Try parked and waiting deliveries again at once: all of them, or those of one request, or those that the flags select.\n\n" + refHelp,
+		Long: "Try parked and waiting deliveries again at once: all of them, or those of one request, or those that the flags select. With\n" +
+			"--wait it shows how far they are, and ends with 0 when all are confirmed, with 1 when some were refused again or time is up.\n\n" + refHelp,
 		Example: "  meridian deliveries retry chicago:17 --config network.yaml --site chicago\n" +
 			"  meridian deliveries retry --state parked --to tokyo --since 2h --config network.yaml --site chicago"})
 	c.filterFlags(cmd, &f)
 	cmd.Flags().StringVar(&since, "since", "", "only those that fell behind at or after this time (RFC 3339), or this long ago (2h)")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait so long at most until they are confirmed, and show how far it is; 0 does not wait")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if wait < 0 {
+			return misuse("--wait %s: want a time such as 30s", wait)
+		}
 		if len(args) == 1 && f.ref != "" {
 			return misuse("say the request once: as REF or as --request")
 		}
@@ -158,15 +164,7 @@ func (c *command) deliveriesRetry() *cobra.Command {
 		if !at.IsZero() {
 			in["since"] = at
 		}
-		var v struct{ Retried int }
-		return c.asked(cmd.Context(), post("/api/v1/deliveries/retry", in), &v, func() error {
-			word := "deliveries"
-			if v.Retried == 1 {
-				word = "delivery"
-			}
-			_, err := fmt.Fprintf(c.out, "%d %s will be tried at once.\n", v.Retried, word)
-			return err
-		})
+		return c.retry(cmd.Context(), in, filter{to: f.to, state: f.state, ref: id}, wait)
 	}
 	return cmd
 }
@@ -189,7 +187,7 @@ func sinceOf(s string, now time.Time) (time.Time, error) {
 func (c *command) deliveriesCancel() *cobra.Command {
 	var to string
 	cmd := c.asking(&cobra.Command{Use: "cancel REF --to SITE", Args: exactly(1), Short: "Give up bringing the present version of a request to a site",
-		Long: "Give up bringing the present version of a request to a site. The next version is delivered again.\n\n" + refHelp,
+		Long:    "Give up bringing the present version of a request to a site. The next version is delivered again.\n\n" + refHelp,
 		Example: "  meridian deliveries cancel 17 --to tokyo --config network.yaml --site chicago"})
 	cmd.Flags().StringVar(&to, "to", "", "the site")
 	complete(cmd, "to", c.siteNames)

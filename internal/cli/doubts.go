@@ -73,7 +73,7 @@ func candidates(d gateway.DoubtView) string {
 
 func (c *command) doubtsShow() *cobra.Command {
 	cmd := c.asking(&cobra.Command{Use: "show REF", Args: exactly(1), Short: "Show a write in doubt, and what each way to settle it will do",
-		Long: "Show a write in doubt, and what each way to settle it will do. Look into the request API before you choose.\n\n" + refHelp,
+		Long:    "Show a write in doubt, and what each way to settle it will do. Look into the request API before you choose.\n\n" + refHelp,
 		Example: "  meridian doubts show 17 --config network.yaml --site chicago"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v doubtPage

@@ -153,7 +153,7 @@ func TestEnvironment(t *testing.T) {
 // Each command refuses a flag that there is not with 2, and ends with 3 where nobody answers.
 func TestExitCodesOfEachCommand(t *testing.T) {
 	t.Parallel()
-	asks := map[string]string{"requests show": "17", "requests journey": "17", "requests settle": "17 --retry", "deliveries show": "17", "deliveries cancel": "17 --to tokyo",
+	asks := map[string]string{"requests show": "17", "requests journey": "17", "requests find": "17", "requests settle": "17 --retry", "deliveries show": "17", "deliveries cancel": "17 --to tokyo",
 		"transfer": "17 --to tokyo", "return": "17", "reclaim": "17 --reason x --yes", "conflicts show": "17", "conflicts dismiss": "17 x", "doubts show": "17",
 		"doubts adopt": "17 9", "doubts retry": "17", "doubts abandon": "17"}
 	var walk func(cmd *cobra.Command)

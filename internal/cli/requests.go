@@ -51,7 +51,7 @@ func (c *command) more(after string) error {
 
 func (c *command) requests() *cobra.Command {
 	root := &cobra.Command{Use: "requests", Short: "List and show the requests that a gateway knows; settle those in doubt"}
-	root.AddCommand(c.requestsList(), c.requestsShow(), c.requestsJourney(), c.requestsSettle())
+	root.AddCommand(c.requestsList(), c.requestsFind(), c.requestsShow(), c.requestsJourney(), c.requestsSettle())
 	return group(root, which)
 }
 

@@ -179,13 +179,6 @@ func seedLine(v gateway.SeedingView) string {
 	return line
 }
 
-// gauge is a bar of characters.
-func gauge(n, of int) string {
-	const wide = 24
-	full := min(n*wide/max(of, 1), wide)
-	return "[" + strings.Repeat("=", full) + strings.Repeat(" ", wide-full) + "]"
-}
-
 func (c *command) showSeed(v gateway.SeedingView) error {
 	bad := v.State == request.JobFailed
 	for _, p := range v.Collections {

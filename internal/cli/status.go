@@ -113,7 +113,7 @@ func inShort(v standingOf, troubles int) string {
 	case troubles > 0:
 		text += ". " + plural(troubles, "thing") + " to look at:"
 	case owed > 0:
-		text += "; " + deliveries(owed) + " on the way."
+		text += "; " + deliveriesAre(owed) + " on the way."
 	case len(v.Forwarding.Destinations) > 0:
 		text += ". Nothing is owed to any site."
 	default:
@@ -124,14 +124,6 @@ func inShort(v standingOf, troubles int) string {
 
 // owing is how many deliveries a site has not confirmed.
 func owing(d gateway.Destination) int { return d.Pending + d.InFlight + d.Waiting + d.Parked }
-
-// deliveries is "1 delivery is", "2 deliveries are".
-func deliveries(n int) string {
-	if n == 1 {
-		return "1 delivery is"
-	}
-	return fmt.Sprintf("%d deliveries are", n)
-}
 
 func (c *command) destinations(out *screen, list []gateway.Destination) error {
 	if len(list) == 0 {

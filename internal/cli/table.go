@@ -290,10 +290,13 @@ func seconds(s float64) string {
 	return d.Round(time.Second).String()
 }
 
-// plural is "1 fault", "2 faults".
+// plural is "1 fault", "2 faults", "3 deliveries".
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+		return fmt.Sprint(n, " ", stem, "ries")
 	}
 	return fmt.Sprint(n, " ", noun, "s")
 }

@@ -62,7 +62,7 @@ func (c *command) verifyNow(ctx context.Context, body any) (v gateway.Verificati
 		case v.ID != id:
 			return false, fmt.Errorf("the gateway was restarted, and the comparison is gone; begin another")
 		}
-		bar.show(fmt.Sprintf("%d requests, %d records compared, %s", v.Requests, v.Read, plural(v.Found, "difference")))
+		bar.show(verifyLine(bar, v))
 		return v.State != request.JobRunning, nil
 	})
 	bar.end()
@@ -76,6 +76,15 @@ func (c *command) verifyNow(ctx context.Context, body any) (v gateway.Verificati
 		return v, err
 	}
 	return v, k.ask(ctx, get("/api/v1/verify"), &v)
+}
+
+// verifyLine says in a line how far a comparison is. How many requests there are is known when a number was asked for.
+func verifyLine(b *bar, v gateway.VerificationView) string {
+	found := fmt.Sprintf(", %d records read, %s", v.Read, plural(v.Found, "difference"))
+	if v.Sample > 0 && v.Collection != "" {
+		return b.part(min(v.Requests, v.Sample), v.Sample) + " requests" + found + b.left(v.Requests, v.Sample)
+	}
+	return plural(v.Requests, "request") + " compared" + found + b.pace(v.Requests, "requests")
 }
 
 // showVerify prints what was found and says so by the exit code.
