@@ -128,6 +128,9 @@ func (p *parser) yamlError(err error, at *yaml.Node) {
 				if strings.Contains("[{", what) {
 					m, hint = "this is not YAML: this "+what+" is not closed", "write the bracket or brace that ends it"
 				}
+			} else if line, column := unquoted(p.text, where.Line); line > 0 {
+				where.Line, where.Column = line, column
+				m, hint = "this is not YAML: within braces the } of a variable ends them", "quote it, as in {token: \"${ADMIN_TOKEN}\"}"
 			}
 		case strings.HasPrefix(m, "cannot unmarshal"):
 			m = unmarshal.ReplaceAllString(m, "$1 is not of the kind that belongs here")

@@ -3,8 +3,10 @@ package configs
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -72,6 +74,20 @@ func unclosed(text string, near int) (line, column int, what string) {
 		return 0, 0, ""
 	}
 	return line, column, what
+}
+
+var bareVariable = regexp.MustCompile(`[{,]\s*[\w-]+:\s+(\$\{)`)
+
+// unquoted finds a ${VARIABLE} that stands within braces without quotes, near the line in which a parser gave up. The line is 0 where
+// there is none.
+func unquoted(text string, near int) (line, column int) {
+	for i, l := range strings.Split(text, "\n") {
+		at := bareVariable.FindStringSubmatchIndex(l)
+		if at != nil && i+1 >= near-1 && i+1 <= near+2 {
+			return i + 1, utf8.RuneCountInString(l[:at[2]]) + 1
+		}
+	}
+	return 0, 0
 }
 
 // leftOpen is the column of what a line opens and does not close, 0 for nothing.

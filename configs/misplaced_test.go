@@ -14,6 +14,7 @@ func TestFaultsPointAtTheCause(t *testing.T) {
 		"brace":         {good + "routes:\n  - name: r\n    on: [create]\n    copy: {to: all\n  - name: s\n", `f:8:11: this is not YAML: this { is not closed`},
 		"bracket":       {good + "routes:\n  - name: r\n    on: [create\n    copy: {to: all}\n", `f:7:9: this is not YAML: this [ is not closed`},
 		"quote":         {good + "routes:\n  - name: r\n    on: [create]\n    when: \"a == \"b\"\"\n    copy: {to: all}\n", `f:8:17: this is not YAML: this " is not closed, or something follows behind the end (within quotes, write quotes of the other kind)`},
+		"variable":      {strings.Replace(good, "admin: {listen: 127.0.0.1:8201}", "admin: {listen: 127.0.0.1:8201, token: ${TOKEN}}", 1), "the } of a variable ends them (quote it"},
 		"store":         {good + "store: file:x\n", `f:5:1: unknown key "store" in the network file (store belongs under sites.NAME)`},
 		"lag_limit":     {good + "lag_limit: 5s\n", `(lag_limit belongs under defaults)`},
 		"peer_key":      {good + "peer_key: x\n", `(peer_key belongs under security)`},
