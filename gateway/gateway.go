@@ -161,6 +161,7 @@ func (f *face) newOwn() *mux.Router {
 
 // ServeHTTP is the way of every client call: guard, the gateway's own paths, match, then write, read or pass through.
 func (f *face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer f.Metrics.serving()()
 	if p := f.guard(w, r); p != nil {
 		f.refused(w, r, *p)
 		return

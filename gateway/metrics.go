@@ -49,6 +49,8 @@ type Metrics struct {
 	debts      prometheus.Gauge
 	oldestDebt prometheus.Gauge
 
+	meters
+
 	// Children are resolved once for each of the few sites and routes there are.
 	sites sync.Map // request.Site -> *siteMetrics
 }
@@ -64,21 +66,9 @@ func NewMetrics(network string, site request.Site) *Metrics {
 	labels := prometheus.Labels{"network": network, "site": string(site)}
 	r := prometheus.WrapRegistererWith(labels, reg)
 	m := &Metrics{registry: reg, calls: make(map[string]*[6]prometheus.Counter), took: make(map[string]prometheus.Observer)}
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "meridian", Name: name, Help: help}, labels)
-		r.MustRegister(v)
-		return v
-	}
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "meridian", Name: name, Help: help}, labels)
-		r.MustRegister(v)
-		return v
-	}
-	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "meridian", Name: name, Help: help, Buckets: buckets}, labels)
-		r.MustRegister(v)
-		return v
-	}
+	mk := maker{r}
+	counter, gauge, histogram := mk.counter, mk.gauge, mk.histogram
+	m.meters = newMeters(mk)
 	calls := counter("calls_total", "Calls of clients by kind (pass, read, create, update, replace, delete, refused) and status class.", "kind", "class")
 	took := histogram("call_seconds", "Time from a client's call to the end of its answer, by kind.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "kind")
@@ -304,6 +294,7 @@ func (m *Metrics) Observe(f Forwarding) {
 		m.deliveries.WithLabelValues(s, string(request.Parked)).Set(float64(d.Parked))
 		m.oldest.WithLabelValues(s).Set(d.OldestAge)
 		m.skew.WithLabelValues(s).Set(d.ClockSkew)
+		m.foretold(d)
 		m.breaker.WithLabelValues(s).Set(map[string]float64{"half-open": 1, "open": 2}[d.Breaker])
 	}
 }

@@ -140,10 +140,12 @@ type Destination struct {
 	LastSuccess *time.Time `json:"last_success"`
 	LastError   string     `json:"last_error"`
 	// Drain is the predicted time until nothing is owed, nil when nothing moves.
-	Drain       *float64 `json:"drain_seconds"`
-	ClockSkew   float64  `json:"clock_skew_seconds"`
-	ConfigDrift bool     `json:"config_drift"`
-	Routes      []string `json:"routes"`
+	Drain *float64 `json:"drain_seconds"`
+	// Forecast is left out until the gateway has run for some seconds.
+	Forecast    *Forecast `json:"forecast,omitempty"`
+	ClockSkew   float64   `json:"clock_skew_seconds"`
+	ConfigDrift bool      `json:"config_drift"`
+	Routes      []string  `json:"routes"`
 }
 
 // Lag is how old deliveries are when they are confirmed.

@@ -41,7 +41,8 @@ func ask[In, Out any](ctx context.Context, c *Client, to request.Site, q questio
 	defer cancel()
 	ctx, span := c.o.Tracer.Child(ctx, "peer "+word(q.path), tracing.Client)
 	span.Text(tracing.Destination, string(to))
-	defer func() { span.End(err) }()
+	began := time.Now()
+	defer func() { span.End(err); c.o.OnCall(to, word(q.path), err, time.Since(began)) }()
 	var e envelope[In]
 	e.head, e.Body = c.head(ctx), in
 	body, err := marshal(e)

@@ -50,6 +50,9 @@ type ClientOptions struct {
 	HelloTimeout, CallTimeout, DeliverTimeout time.Duration
 	// ProbeEvery is the longest time between two probes, 5 s.
 	ProbeEvery time.Duration
+	// OnCall is told of each call when it has ended: its endpoint without what all have in common, its error if any, and how long it
+	// took; nil: nobody. It must not block.
+	OnCall func(to request.Site, call string, err error, took time.Duration)
 	// Tracer makes a span of each call that is part of a trace; nil makes none.
 	Tracer *tracing.Tracer
 	// MaxAnswer bounds the body of one answer, 4 MiB and a little.
@@ -74,6 +77,9 @@ func NewClient(o ClientOptions) (*Client, error) {
 	o.DeliverTimeout = def(o.DeliverTimeout, 60*time.Second)
 	o.ProbeEvery = def(o.ProbeEvery, 5*time.Second)
 	o.MaxAnswer = def(o.MaxAnswer, MaxBatchBytes+(64<<10))
+	if o.OnCall == nil {
+		o.OnCall = func(request.Site, string, error, time.Duration) {}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}

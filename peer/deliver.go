@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -73,6 +74,8 @@ func (c *Client) pack(s *request.Snapshot) ([]byte, error) {
 func (c *Client) deliver(ctx context.Context, d *dest, op string, p *parcel, each func(Ack)) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.DeliverTimeout)
 	defer cancel()
+	began := time.Now()
+	defer func() { c.o.OnCall(d.site, word(DeliverPath), err, time.Since(began)) }()
 	h := c.head(ctx)
 	h.Count = len(p.of)
 	first, err := marshal(h)

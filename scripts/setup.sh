@@ -58,6 +58,22 @@ pocketbase() {
   printf '%s\n' "$pocketbase" >"$stamp"
 }
 
+# promtool comes with Prometheus, whose package would start a server: only the program is taken out of it.
+promtool() {
+  if [ -x .cache/bin/promtool ] || command -v promtool >/dev/null; then return; fi
+  say "fetching promtool"
+  local dir
+  dir=$(mktemp -d)
+  if [ -z "$apt_updated" ]; then
+    retry as_root apt-get update -qq
+    apt_updated=yes
+  fi
+  (cd "$dir" && retry apt-get download -qq prometheus)
+  dpkg -x "$dir"/prometheus_*.deb "$dir/out"
+  cp "$dir/out/usr/bin/promtool" .cache/bin/promtool
+  rm -rf "$dir"
+}
+
 command -v go >/dev/null || { say "Go is missing: https://go.dev/dl/"; exit 1; }
 need_command node nodejs
 need_command npm npm
@@ -73,3 +89,4 @@ mkdir -p .cache/bin
 json_server json-server-0 "$json_server_0"
 json_server json-server-1 "$json_server_1"
 pocketbase
+promtool

@@ -82,6 +82,7 @@ type App struct {
 	clients   clientFace
 	timers    timers
 	hits      hits
+	forecasts forecasts
 	addresses Addresses
 
 	mu    sync.Mutex
@@ -111,6 +112,8 @@ func Start(ctx context.Context, o Options) (_ *App, err error) {
 	a.network.Store(o.Network)
 	a.file.took(a.now(), nil)
 	a.metrics = gateway.NewMetrics(o.Network.Name, o.Site)
+	a.metrics.Built(o.Version)
+	a.metrics.Configured(o.Network.Hash)
 	a.lags = lags{Metrics: a.metrics, hits: &a.hits, feed: &a.feed, self: a.site}
 	a.hits.since = time.Now()
 	defer func() {
@@ -179,7 +182,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 	if err != nil {
 		return err
 	}
-	a.store = s
+	a.store = metered{s, a.metrics}
 	a.onStop("store", func(context.Context) error { return s.Close() })
 	for _, w := range s.Warnings() {
 		a.log.Warn("the store is not as safe as it should be", zap.String("warning", w))
@@ -190,7 +193,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 
 func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	n := a.network.Load()
-	a.reach.tracer = a.tracer
+	a.reach.tracer, a.reach.metrics = a.tracer, a.metrics
 	a.reach.set(site)
 	a.onStop("upstream", func(context.Context) error { a.reach.close(); return nil })
 	var err error
@@ -199,7 +202,7 @@ func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	}
 	a.peers, err = peer.NewClient(peer.ClientOptions{Self: a.site, Network: n.Name, ConfigHash: a.configHash, Peers: peersOf(n, a.site),
 		TLS: a.certs.calls, MutualTLS: a.certs.calls != nil,
-		Keys: a.keys, DialContext: a.options.DialPeer, Tracer: a.tracer,
+		Keys: a.keys, DialContext: a.options.DialPeer, Tracer: a.tracer, OnCall: a.metrics.Peer,
 		OnUp: func(s request.Site) { a.engine.Up(s) }})
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ func (a *App) Forwarding(ctx context.Context) (gateway.Forwarding, error) {
 		f.State = worse(f.State, gateway.Degraded)
 	}
 	a.metrics.Observe(f)
+	a.metrics.Listening(a.lags.feed.Listeners())
 	return f, nil
 }
 
@@ -58,6 +59,7 @@ func (a *App) destination(site request.Site, b store.Backlog) gateway.Destinatio
 		d.LastError = st.HelloError
 	}
 	down := isDown(st)
+	d.Forecast = a.foresee(site, d, b.Pending+b.InFlight+b.Waiting, down)
 	if owed := b.Pending + b.InFlight + b.Waiting; owed == 0 {
 		d.Drain = new(float64)
 	} else if rate > 0 && !down {

@@ -60,6 +60,16 @@ func (l *lags) Delivered(site request.Site, lag time.Duration) {
 	r.n++
 }
 
+// delivered is how many deliveries a site has confirmed since the start.
+func (l *lags) delivered(site request.Site) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.sites[site]; r != nil {
+		return r.n
+	}
+	return 0
+}
+
 // of gives the percentiles and how many confirmations a second the last minute had.
 func (l *lags) of(site request.Site) (lag gateway.Lag, perSecond float64) {
 	l.mu.Lock()

@@ -5,8 +5,10 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/meridian-gateway/meridian/configs"
+	"github.com/meridian-gateway/meridian/gateway"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/tracing"
 	"github.com/meridian-gateway/meridian/upstream"
@@ -15,10 +17,11 @@ import (
 // reach is the site's request API, with the credentials and limits in force. It remembers whether the API could be reached when it was
 // last called: peers are told.
 type reach struct {
-	tracer *tracing.Tracer
-	down   atomic.Bool
-	mu     sync.RWMutex
-	now    *reached
+	tracer  *tracing.Tracer
+	metrics *gateway.Metrics
+	down    atomic.Bool
+	mu      sync.RWMutex
+	now     *reached
 }
 
 // reached is a client with the calls that have not ended.
@@ -53,7 +56,9 @@ func (r *reach) Do(ctx context.Context, call request.Call, own bool) (request.An
 	c := r.begin()
 	defer c.calls.Done()
 	ctx, call, span := r.traced(ctx, call)
+	began := time.Now()
 	ans, err := c.client.Do(ctx, call, own)
+	r.metrics.Upstream(own, ans.Status, err, time.Since(began))
 	span.Status(ans.Status)
 	span.End(err)
 	switch {
@@ -70,7 +75,9 @@ func (r *reach) Stream(ctx context.Context, call request.Call, body io.Reader, s
 	c := r.begin()
 	defer c.calls.Done()
 	ctx, call, span := r.traced(ctx, call)
+	began := time.Now()
 	res, err := c.client.Stream(ctx, call, body, size, own)
+	r.metrics.Upstream(own, res.Status, err, time.Since(began))
 	span.End(err)
 	if err != nil {
 		return request.Stream{}, err

@@ -56,6 +56,7 @@ func (a *App) take(old, n *configs.Network, changes []configs.Change) error {
 		a.reach.set(n.Sites[a.site])
 	}
 	a.network.Store(n)
+	a.metrics.Configured(n.Hash)
 	a.engine.Set(settingsOf(n, a.site))
 	a.clients.set(a.clientFace(n))
 	a.startTimers()
