@@ -106,10 +106,11 @@ func (c *command) showDelivery(d gateway.DeliveryView) error {
 	}
 	t.row("last confirmed", momentOf(d.Last))
 	t.row("held", terms(d.TermsView))
-	if d.State == request.Parked || d.State == request.Waiting {
-		t.row("try it again", c.again("deliveries retry "+quoted(string(d.Request))+" --to "+quoted(string(d.Site))))
+	if err := t.flush(); err != nil || d.State != request.Parked && d.State != request.Waiting {
+		return err
 	}
-	return t.flush()
+	_, err := fmt.Fprintln(c.out, "\nTry it again:\n    "+printable(c.again("deliveries retry "+quoted(string(d.Request))+" --to "+quoted(string(d.Site))), false))
+	return err
 }
 
 func previewOf(d gateway.DeliveryView) question {

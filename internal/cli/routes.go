@@ -46,7 +46,7 @@ func (c *command) showRoutes(list routeList) error {
 		fmt.Fprintln(c.out, "The network file has no routes.")
 		return nil
 	}
-	t := newTable(c.out, "ROUTE", "DOES", "ON", "AT", "FOUND BY", "TAKEN", "LAST", "FAILED")
+	t := newTable(c.out, "ROUTE", "DOES", "ON", "AT", "FOUND BY", "TAKEN", "LAST", "FAILED").spare("LAST", "FAILED", "FOUND BY", "AT", "ON")
 	var notes []string
 	for _, r := range list.Routes {
 		on, at, last, failed := strings.Join(r.On, ", "), strings.Join(r.At, ", "), "never", ""

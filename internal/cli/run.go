@@ -149,6 +149,9 @@ func remedy(err error) string {
 		return "\nIs another gateway running there? A replica takes its own addresses: --listen, --peer-listen, --admin-listen."
 	case errors.Is(err, os.ErrPermission):
 		return "\nMay this user write to the folder of the store, and use this port?"
+	case request.KindOf(err) == request.StoreDown:
+		return "\nIf it is in use, a gateway of this site is running already, or the one before has not ended yet: ask it with meridian status.\n" +
+			"Several gateways of one site share a store in Redis, not a folder. If the store is Redis, see that it answers."
 	}
 	return ""
 }

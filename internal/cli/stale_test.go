@@ -99,7 +99,7 @@ func TestDeliveriesWithTheirPayload(t *testing.T) {
 		answers: map[string]string{"/preview": `{"call":{"method":"PATCH","url":"http://oslo/tickets/4","body":{"title":"chair"}},"dropped":[{"field":"legs","why":"the profile of oslo has no such field"}],"problem":"status is strict"}`}}
 	run := serve(t, e)
 	code, out, errs := run("", "deliveries", "show", "17")
-	for _, want := range []string{"state parked", "cause answered 422", "try it again meridian deliveries retry " + string(gid) + " --to oslo", "Payload: PATCH http://oslo/tickets/4",
+	for _, want := range []string{"state parked", "cause answered 422", "Try it again: meridian deliveries retry " + string(gid) + " --to oslo", "Payload: PATCH http://oslo/tickets/4",
 		`{ "title": "chair" }`, "left out: legs, the profile of oslo has no such field", "problem: status is strict"} {
 		if code != Done || !strings.Contains(squeezed(out), want) {
 			t.Errorf("%d: %q is missing in\n%s%s", code, want, out, errs)
