@@ -108,10 +108,16 @@ func (c *command) fileName() string {
 	return c.config
 }
 
+// upstreamAway is how the last error of a link ends that is up and leads to a gateway without its request API.
+const upstreamAway = "its upstream cannot be reached"
+
 // downTo is a site that cannot be reached.
 func (c *command) downTo(d gateway.Destination) trouble {
-	text := fmt.Sprintf("%s cannot be reached", d.Site)
-	if d.LastError != "" {
+	text, ask := fmt.Sprintf("%s cannot be reached", d.Site), "Is its gateway running, and is the line up?"
+	switch {
+	case strings.HasSuffix(d.LastError, upstreamAway):
+		text, ask = fmt.Sprintf("%s takes no copies: its gateway answers, its request API does not", d.Site), "Is the request API there running?"
+	case d.LastError != "":
 		text += ": " + inWords(d.LastError)
 	}
 	switch owed := owing(d) - d.Parked; {
@@ -126,7 +132,7 @@ func (c *command) downTo(d gateway.Destination) trouble {
 	if d.LastSuccess != nil {
 		text += " The last one was confirmed at " + moment(*d.LastSuccess) + "."
 	}
-	return trouble{bad, text + " Is its gateway running, and is the line up? At " + string(d.Site) + ":", []string{c.againAt(string(d.Site), "status")}}
+	return trouble{bad, text + " " + ask + " At " + string(d.Site) + ":", []string{c.againAt(string(d.Site), "status")}}
 }
 
 // parkedTo are deliveries to a site that need a person.

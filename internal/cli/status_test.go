@@ -53,6 +53,17 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// A link that is up and leads to a gateway without its request API is not called broken.
+func TestStatusOfASiteWithoutItsAPI(t *testing.T) {
+	t.Parallel()
+	e := &engine{health: gateway.Forwarding{State: gateway.Down, Destinations: []gateway.Destination{{Site: "tokyo", State: gateway.Down, Breaker: "open", Waiting: 1,
+		LastError: "peer.Deliver tokyo: its upstream cannot be reached"}}}}
+	if _, out, _ := serve(t, e)("", "status"); !strings.Contains(squeezed(out), "! tokyo takes no copies: its gateway answers, its request API does not. 1 delivery is owed to it") ||
+		!strings.Contains(out, "Is the request API there running? At tokyo:") {
+		t.Error(out)
+	}
+}
+
 func TestStatusOfAWellSite(t *testing.T) {
 	t.Parallel()
 	e := &engine{health: gateway.Forwarding{State: gateway.OK, Destinations: []gateway.Destination{{Site: "tokyo", State: gateway.OK, Breaker: "closed"}}}}
