@@ -27,6 +27,7 @@ type pair struct {
 	apis    map[request.Site]*httptest.Server
 	address map[request.Site]string // of peers
 	apps    map[request.Site]*app.App
+	text    string // of the network file made last
 }
 
 func start(t *testing.T, routes string) *pair {
@@ -59,11 +60,13 @@ func start(t *testing.T, routes string) *pair {
 func (p *pair) network(routes string) *configs.Network {
 	p.t.Helper()
 	text := "network: pair\nprofiles: {p: {preset: rest, collections: {tickets: {path: /tickets, external_id: {field: /external_id}}}}}\nsites:\n"
-	for s, api := range p.apis {
+	for _, s := range []request.Site{"oslo", "rome"} {
+		api := p.apis[s]
 		text += fmt.Sprintf("  %s: {profile: p, upstream: %q, listen: \"127.0.0.1:0\", peer: {listen: %q, url: \"http://%s\"}, admin: {listen: \"127.0.0.1:0\"}, store: %q}\n",
 			s, api.URL, p.address[s], p.address[s], "file:"+filepath.Join(p.dir, string(s)))
 	}
-	n, err := configs.Parse("test", []byte(text+"routes:\n"+routes), func(string) (string, bool) { return "", false })
+	p.text = text + "routes:\n" + routes
+	n, err := configs.Parse("test", []byte(p.text), func(string) (string, bool) { return "", false })
 	if err != nil {
 		p.t.Fatal(err)
 	}

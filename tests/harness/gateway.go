@@ -20,6 +20,7 @@ type Gateway struct {
 	program                         string
 	overrides                       []string
 	process                         *Process
+	config                          string    // its own network file; "": that of all
 	balance                         *Balancer // in front of the peer face, when there are replicas
 }
 
@@ -30,7 +31,7 @@ func (g *Gateway) start() {
 		path = Binary(g.t)
 	}
 	g.process = startProcess(g.t, program{name: "gateway of " + g.Name, path: path,
-		args: append([]string{"run", "--config", g.cluster.path, "--site", g.Name}, g.overrides...), env: g.cluster.env(g.Name)})
+		args: append([]string{"run", "--config", g.File(), "--site", g.Name}, g.overrides...), env: g.cluster.env(g.Name)})
 }
 
 // Ready waits until the gateway serves clients.

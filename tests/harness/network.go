@@ -19,6 +19,9 @@ type Network struct {
 	Extra string
 	// TLS has gateways talk HTTPS to each other; Extra says with which certificates.
 	TLS bool
+	// Files, when it is set, gives each site a network file of its own: what text says there at the start. A site for which it is "" is
+	// not started.
+	Files func(site, text string) string
 }
 
 // Site is one place of a network.
@@ -43,8 +46,10 @@ type Cluster struct {
 	path  string
 	sites map[string]*Gateway
 	names []string
-	links map[[2]string]*Link
-	peers string // the scheme of peers' addresses
+	// started are the sites whose gateways were started, where not all were.
+	started []string
+	links   map[[2]string]*Link
+	peers   string // the scheme of peers' addresses
 }
 
 // Fakes makes sites that each have a Fake as their request API.
@@ -92,13 +97,14 @@ func Start(t testing.TB, n Network) *Cluster {
 			t.Logf("--- the network file ---\n%s", text)
 		}
 	})
-	for _, name := range c.names {
+	c.apart(n)
+	for _, name := range c.running() {
 		c.sites[name].start()
 	}
-	for _, name := range c.names {
+	for _, name := range c.running() {
 		c.sites[name].Ready()
 	}
-	for _, name := range c.names {
+	for _, name := range c.running() {
 		c.sites[name].WantHealth("every peer is reachable", 20*time.Second, func(h Health) bool { return h.State != "down" })
 	}
 	return c
