@@ -67,6 +67,7 @@ var allowed = map[string][]string{
 	"tests/harness":  {},
 	"tests":          {"tests/harness"},
 	"tests/docs":     {"tests/harness", "configs"}, // configs takes the network files of the pages
+	"tests/browser":  {"tests/harness"},
 	"tests/field":    {"tests/harness"},
 	"tests/fieldnpm": {"tests/harness"},
 	// Chaos too, but for the one program whose clock can be set.

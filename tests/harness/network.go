@@ -34,6 +34,8 @@ type Site struct {
 	Store string
 	// Extra are further lines of the site in the network file, such as credentials.
 	Extra string
+	// Admin are further members of the admin address, such as `token: secret`.
+	Admin string
 	// Loose puts a link that can fail between the gateway and its request API.
 	Loose bool
 	// Program is run in place of the gateway's own, with the same arguments.
@@ -137,7 +139,11 @@ func (c *Cluster) file(n Network, dir string) string {
 		}
 		fmt.Fprintf(&b, "  %s:\n    profile: %s\n    upstream: %s\n    listen: %s\n", s.Name, s.Name, g.upstream, Loopback(g.clientPort))
 		fmt.Fprintf(&b, "    peer: {listen: \"%s\", url: \"${%s}\"}\n", Loopback(g.peerPort), variable(s.Name))
-		fmt.Fprintf(&b, "    admin: {listen: \"%s\"}\n    store: %q\n%s", Loopback(g.adminPort), store, indent(s.Extra, 4))
+		admin := fmt.Sprintf("listen: %q", Loopback(g.adminPort))
+		if s.Admin != "" {
+			admin += ", " + s.Admin
+		}
+		fmt.Fprintf(&b, "    admin: {%s}\n    store: %q\n%s", admin, store, indent(s.Extra, 4))
 	}
 	if n.Routes != "" {
 		b.WriteString("routes:\n" + indent(n.Routes, 2))
