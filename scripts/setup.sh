@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the black-box tests need and is not there yet: redis-server (apt), json-server in its two generations (npm) and
-# PocketBase (go install). Everything but redis-server goes into .cache/, which git ignores. Running it again costs nothing.
+# Installs what the black-box tests need and is not there yet: redis-server and Chromium (apt), json-server in its two generations and
+# axe-core (npm), and PocketBase (go install). What is not from apt goes into .cache/, which git ignores. Running it again costs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 json_server_0=0.17.4
 json_server_1=1.0.0-beta.15
 pocketbase=v0.36.8
+axe=4.14.1
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -74,10 +75,20 @@ promtool() {
   rm -rf "$dir"
 }
 
+axe_core() {
+  local dir=.cache/axe-core manifest=.cache/axe-core/node_modules/axe-core/package.json
+  if [ -f "$manifest" ] && grep -q "\"version\": *\"$axe\"" "$manifest"; then return; fi
+  say "installing axe-core $axe"
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  retry npm install --prefix "$dir" --no-audit --no-fund --no-save --ignore-scripts --loglevel=error "axe-core@$axe" >/dev/null
+}
+
 command -v go >/dev/null || { say "Go is missing: https://go.dev/dl/"; exit 1; }
 need_command node nodejs
 need_command npm npm
 need_command redis-server redis-server
+need_command chromium chromium
 # The tests complete command lines in real shells, and read the manual pages.
 need_command zsh zsh
 need_command fish fish
@@ -88,5 +99,6 @@ if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then apt_instal
 mkdir -p .cache/bin
 json_server json-server-0 "$json_server_0"
 json_server json-server-1 "$json_server_1"
+axe_core
 pocketbase
 promtool

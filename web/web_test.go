@@ -28,7 +28,7 @@ func TestHeaders(t *testing.T) {
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 			"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
 	}
 	for target, status := range map[string]int{"/": 200, "/js/main.js": 200, "/css/base.css": 200, "/icon.svg": 200, "/nothing": 404, "/index.html": 404, "/js/": 404, "/static/js/main.js": 404} {
 		res := get(t, "GET", target, nil)

@@ -55,7 +55,8 @@ function show() {
   frame.mark(at.name);
   main.change = p.show(main, { ...at, signal: page.signal, title, again: () => { shown = ''; show(); } }) ?? null;
   window.scrollTo(0, 0);
-  if (!first) {
+  const active = document.activeElement;
+  if (!first && (active === main || !main.contains(active))) {
     const to = main.querySelector('h1') ?? main;
     to.focus({ preventScroll: true });
   }

@@ -40,7 +40,7 @@ export function when(at, text = ago(at)) {
 
 // ref links to a request by its global id.
 export function ref(id, text = short(id)) {
-  return h('a', { href: to(['requests', id]), class: 'mono ref', title: id, 'aria-label': `request ${id}`, data: { focus: `ref-${id}` } }, text);
+  return h('a', { href: to(['requests', id]), class: 'mono ref', title: id, 'aria-label': `request ${text}`, data: { focus: `ref-${id}` } }, text);
 }
 
 // siteName shows the name of a site as the network file has it.
