@@ -14,22 +14,26 @@ export class Problem extends Error {
   get missing() { return this.status === 404; }
 }
 
-export const session = Object.assign(new EventTarget(), {
+class Session extends EventTarget {
+  // views is true when the token may only look, as far as is known.
+  views = false;
+  #kept = '';
+
   get token() {
-    try { return sessionStorage.getItem(KEY) ?? ''; } catch { return this.kept ?? ''; }
-  },
+    try { return sessionStorage.getItem(KEY) ?? ''; } catch { return this.#kept; }
+  }
+
   set token(value) {
-    this.kept = value;
+    this.#kept = value;
     this.views = false;
     try {
       if (value) sessionStorage.setItem(KEY, value);
       else sessionStorage.removeItem(KEY);
     } catch { /* it lives as long as the page then */ }
-  },
-  // views is true when the token may only look, as far as is known.
-  views: false,
-  kept: '',
-});
+  }
+}
+
+export const session = new Session();
 
 function headers(more) {
   const out = { ...more };

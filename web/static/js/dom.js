@@ -104,7 +104,7 @@ export function width(el, signal, f) {
   const watch = new ResizeObserver((entries) => {
     const { width: w, height } = entries[0].contentRect;
     const now = `${Math.round(w)} ${Math.round(height)}`;
-    if (now !== last && w > 1 && height > 1) {
+    if (now !== last && w > 0) {
       last = now;
       f(w, height);
     }

@@ -23,7 +23,7 @@ export function worldMap(signal, { wall = false } = {}) {
   const el = h('div', { class: 'map' }, ground, canvas, svg);
   let size = null;
   const draw = () => {
-    if (size) render({ ground, svg, canvas, wall, ...size });
+    if (size?.w > 1 && size.h > 1) render({ ground, svg, canvas, wall, ...size });
   };
   width(el, signal, (w, height_) => { size = { w, h: height_ }; draw(); });
   state.on('network', signal, draw);

@@ -93,20 +93,27 @@ function matters(r) {
   return out.length ? h('span', { class: 'badges' }, out) : h('span', { class: 'quiet' }, '–');
 }
 
-// find searches; a gateway without a search is asked for the request of that name.
+// find searches what is known here. The id that a record has at another site may be known only there: named with the site it is asked for.
 async function find(q, signal) {
   try {
-    return (await get('/search', { q }, signal)).results;
+    const { results } = await get('/search', { q }, signal);
+    if (results.length || !q.includes(':')) return results;
   } catch (err) {
     if (!err.missing) throw err;
   }
   try {
-    const r = await get(`/requests/${encodeURIComponent(q)}`, {}, signal);
-    return [{ ...r, site: state.site, local: r.local }];
+    return [await get(`/requests/${encodeURIComponent(q)}`, {}, signal)];
   } catch (err) {
     if (err.missing || err.status === 400) return [];
     throw err;
   }
+}
+
+// nothing says what else can be tried.
+function nothing(q) {
+  const others = q.includes(':') || q.length > 20 ? [] : state.sites.filter((x) => !x.self).map((x) => `${x.site}:${q}`);
+  return [empty(`Nothing here is called ${q}`, 'This site knows the requests that it holds or has held. Those of others are on their own dashboards.', 'search'),
+    others.length > 0 && h('p', { class: 'center' }, 'Ask another site: ', others.map((x, i) => [i > 0 && ', ', h('a', { href: to('requests', { q: x }), class: 'mono' }, x)]))];
 }
 
 function drawFound(place, q, results) {
@@ -116,10 +123,10 @@ function drawFound(place, q, results) {
   }
   const t = table({
     caption: `Requests that match ${q}`, key: (r) => `${r.request} ${r.site} ${r.local}`, cls: 'rows-link',
-    empty: () => empty(`Nothing here is called ${q}`, 'Write SITE:ID for the id of a record at another site, or look at the dashboard of that site: this one knows the requests that it holds or has held.', 'search'),
+    empty: () => nothing(q),
     columns: [
       { label: 'Request', rowhead: true, cell: (r) => ref(r.request) },
-      { label: 'Id', cell: (r) => (r.local ? h('code', {}, `${r.site}:${r.local}`) : h('span', { class: 'quiet' }, '–')) },
+      { label: 'Id', cell: (r) => (r.local && r.site ? h('code', {}, `${r.site}:${r.local}`) : h('span', { class: 'quiet' }, '–')) },
       { label: 'Collection', cell: (r) => r.collection },
       { label: 'Owner', cell: (r) => r.owner },
       { label: 'This site', cell: (r) => role(r.role) },
