@@ -70,6 +70,7 @@ func open(t *testing.T, g *harness.Gateway) *tab {
 	ctx, late := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(late)
 	p := &tab{t: t, ctx: ctx, base: base}
+	p.expect("/preview?site=") // a request that this gateway does not own cannot be shown as another site would get it
 	p.do(chromedp.Navigate("about:blank"))
 	messages := chromedp.Console(ctx)
 	go func() {

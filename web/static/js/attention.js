@@ -28,7 +28,7 @@ export function attention() {
 
 function destination(out, d) {
   const owed = d.pending + d.in_flight + d.waiting;
-  if (d.parked) out.push({ tone: 'bad', text: `${count(d.parked, 'delivery', 'deliveries')} to ${d.site} ${are(d.parked)} parked`, why: `They are not tried again by themselves.${d.last_error ? ` The last error: ${d.last_error}` : ''}`, href: to('deliveries', { site: d.site, state: 'parked' }), link: 'See and retry' });
+  if (d.parked) out.push({ tone: 'bad', text: `${count(d.parked, 'delivery', 'deliveries')} to ${d.site} ${are(d.parked)} parked`, why: 'They were refused in a way that does not heal by itself, and are not tried again before somebody says so.', href: to('deliveries', { site: d.site, state: 'parked' }), link: 'See and retry' });
   if (d.state === 'down' || d.breaker === 'open') {
     out.push({ tone: d.state === 'down' ? 'bad' : 'warn', text: `${d.site} cannot be reached`, why: `${owed ? `${count(owed, 'delivery', 'deliveries')} wait${owed === 1 ? 's' : ''}` : 'Nothing waits'}, and ${owed === 1 ? 'goes' : 'go'} out by ${owed === 1 ? 'itself' : 'themselves'} when it answers.${d.last_error ? ` The last error: ${d.last_error}` : ''}`.replace('Nothing waits, and go out by themselves when it answers.', 'Nothing waits for it.'), href: to('deliveries', { site: d.site }), link: 'What waits' });
   } else if (d.state === 'degraded' && !d.parked) {

@@ -112,7 +112,7 @@ function routeCard(r) {
       { label: 'Fires', cls: 'medium', cell: (x) => [(x.on ?? []).join(', '), x.schedule && h('span', {}, x.schedule), h('span', { class: 'quiet sub' }, x.at?.length ? `at ${x.at.join(', ')}` : 'at every site')] },
       { label: 'When', cls: 'medium', cell: (x) => (x.when ? h('code', { class: 'break' }, x.when) : h('span', { class: 'quiet' }, 'always')) },
       { label: 'Does', cls: 'medium', cell: (x) => x.does },
-      { label: 'Indexed', cls: 'medium', cell: (x) => (x.indexed ? h('span', { title: `by ${(x.index ?? []).join(', ')}` }, badge('ok', { label: x.index?.length ? `by ${x.index.join(', ')}` : 'yes' })) : h('span', {}, x.schedule ? h('span', { class: 'quiet' }, 'by schedule') : badge('degraded', { label: 'no index' }), !x.schedule && h('span', { class: 'sub quiet' }, x.why_not ?? ''))) },
+      { label: 'Indexed', cls: 'medium', cell: (x) => (x.indexed ? h('span', { title: `by ${(x.index ?? []).join(', ')}` }, badge('ok', { label: x.index?.length ? `by ${x.index.join(', ')}` : 'yes' })) : h('span', {}, x.schedule ? h('span', { class: 'quiet' }, 'by schedule') : !x.when ? h('span', { class: 'quiet' }, 'needs none') : badge('degraded', { label: 'no index' }), !x.schedule && h('span', { class: 'sub quiet' }, x.why_not ?? ''))) },
       { label: 'Hits', cls: 'num', cell: (x) => number(x.hits) },
       { label: 'Errors', cls: 'num', cell: (x) => (x.errors ? h('span', { class: 'bad-text', title: x.last_error ?? '' }, number(x.errors), x.last_error && h('span', { class: 'sub break' }, x.last_error)) : h('span', { class: 'quiet' }, '0')) },
       { label: 'Last hit', cell: (x) => when(x.last_hit) },
@@ -120,7 +120,7 @@ function routeCard(r) {
   });
   const rows = r.routes ?? [];
   t.update(rows);
-  const slow = rows.filter((x) => !x.indexed && !x.schedule).length;
+  const slow = rows.filter((x) => !x.indexed && !x.schedule && x.when).length;
   return card('Routes', { cls: 'flush', note: `${r.since ? `hits since ${stamp(r.since)}` : ''}${slow ? `; ${slow} without an index, looked at for every write` : ''}` }, t.el);
 }
 
