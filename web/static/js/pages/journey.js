@@ -11,7 +11,10 @@ export const KINDS = {
   created: ['created', 'square', 'accent'], updated: ['updated', 'square', 'plain'], replaced: ['replaced', 'square', 'plain'], deleted: ['deleted', 'cross', 'plain'],
   applied: ['copy refreshed', 'circle', 'ok'], forwarded: ['forwarded to the owner', 'chevron', 'plain'], refused: ['refused', 'cross', 'bad'], 'in-doubt': ['in doubt', 'diamond', 'bad'],
   queued: ['queued for the owner', 'chevron', 'warn'], conflict: ['conflict', 'diamond', 'warn'], planned: ['hand-over planned', 'ring', 'plain'], released: ['released', 'ring', 'accent'],
-  owned: ['ownership began', 'star', 'accent'], reclaimed: ['reclaimed', 'star', 'warn'], owed: ['on its way', 'ring', 'warn'], parked: ['delivery parked', 'cross', 'bad'],
+  owned: ['ownership began', 'star', 'accent'], reclaimed: ['reclaimed', 'star', 'warn'], owed: ['on its way', 'ring', 'warn'],
+  'handed-over': ['hand-over confirmed', 'ring', 'ok'], resumed: ['hand-over declined', 'ring', 'warn'], deposed: ['taken by force', 'cross', 'warn'], removed: ['copy removed', 'cross', 'plain'],
+  entered: ['became a request', 'square', 'accent'], noticed: ['changed behind the gateway', 'diamond', 'warn'], 'not-done': ['found not to have happened', 'cross', 'plain'], rebuilt: ['learnt again', 'ring', 'plain'],
+  parked: ['delivery parked', 'cross', 'bad'],
 };
 
 const FORMS = {
@@ -58,7 +61,7 @@ function columns(events, room) {
   const gaps = events.slice(1).map((e, i) => Math.max(0, Date.parse(e.at) - Date.parse(events[i].at)));
   const wide = gaps.map((ms) => 42 + Math.log10(1 + ms / 20) * 12);
   const sum = wide.reduce((a, b) => a + b, 0);
-  const stretch = sum > 0 ? Math.max(0.72, Math.min(3.2, room / sum)) : 1;
+  const stretch = sum > 0 ? Math.max(0.8, Math.min(3.2, room / sum)) : 1;
   const xs = [0];
   wide.forEach((x, i) => xs.push(xs[i] + x * stretch));
   return { xs, gaps };
@@ -90,7 +93,7 @@ function reigns(j, events) {
   const out = [];
   events.forEach((e, i) => {
     const open = out.at(-1);
-    if (e.kind === 'created' && !out.length) out.push([e.site, i, -1]);
+    if ((e.kind === 'created' || e.kind === 'entered') && !out.length) out.push([e.site, i, -1]);
     else if (e.kind === 'released' && open && open[2] < 0) open[2] = i;
     else if (e.kind === 'owned' || e.kind === 'reclaimed') {
       if (open && open[2] < 0) open[2] = i;
@@ -124,6 +127,7 @@ function arrow(e, i, events, x, y) {
   const from = e.from ?? (e.kind === 'owed' || e.kind === 'parked' || e.kind === 'forwarded' || e.kind === 'released' || e.kind === 'planned' ? e.site : null);
   const to = e.from ? e.site : e.to;
   if (!from || !to || from === to || e.kind === 'planned') return null;
+  if (e.kind === 'forwarded' && events.some((later) => later.operation === e.operation && later.site === to && later.operation)) return null;
   if (e.kind === 'released' && events.slice(i).some((later) => later.kind === 'owned' && later.site === to)) return null;
   const start = begin(e, i, events, from);
   const x1 = x(start);
@@ -137,6 +141,8 @@ function arrow(e, i, events, x, y) {
 // begin finds the event at the other site that this one follows: the newest before it there with the same version, or the release.
 function begin(e, i, events, from) {
   if (e.site === from) return i;
+  const passed = e.operation ? events.findIndex((x) => x.kind === 'forwarded' && x.operation === e.operation && x.site === from) : -1;
+  if (passed >= 0 && passed < i) return passed;
   for (let k = i - 1; k >= 0; k -= 1) {
     if (events[k].site === from && (e.kind === 'owned' ? events[k].kind === 'released' : !e.version || events[k].version === e.version)) return k;
   }
@@ -151,7 +157,7 @@ function mark(e, x, y) {
 
 // plate writes the version beside a mark, on a ground that hides the lane.
 function plate(e) {
-  if (!e.version || ['released', 'planned', 'owed'].includes(e.kind)) return null;
+  if (!e.version || ['released', 'planned', 'owed', 'handed-over'].includes(e.kind)) return null;
   return [s('rect', { x: 8, y: -8, width: e.version.length * 6.7 + 5, height: 16, class: 'event-plate' }), s('text', { x: 10, y: 4, class: 'event-version' }, e.version)];
 }
 
@@ -173,12 +179,12 @@ function eventTable(events) {
   const t = table({
     caption: 'Everything that happened, oldest first', captionShown: true, key: (e) => e.n, cls: 'event-table', columns: [
       { label: 'When', cell: (e) => when(e.at, stamp(e.at)) },
-      { label: 'Site', rowhead: true, cell: (e) => e.site },
+      { label: 'Site', rowhead: true, cls: 'nowrap', cell: (e) => e.site },
       { label: 'What', cell: (e) => { const [name, form, tone] = KINDS[e.kind] ?? [e.kind, 'circle', 'plain']; return h('span', { class: 'what' }, glyph(form, tone), name); } },
       { label: 'Version', cell: (e) => (e.version ? h('code', {}, e.version) : h('span', { class: 'quiet' }, '–')) },
       { label: 'From, to', cell: (e) => (e.from ? `from ${e.from}` : e.to ? `to ${e.to}` : h('span', { class: 'quiet' }, '–')) },
       { label: 'Took', cls: 'num', cell: (e) => (e.seconds === undefined || e.seconds === null ? h('span', { class: 'quiet' }, '–') : duration(e.seconds)) },
-      { label: 'Details', cls: 'wide', cell: (e) => [e.route && `by ${e.route}`, e.status && `answered ${e.status}`, e.note].filter(Boolean).join(', ') || h('span', { class: 'quiet' }, '–') },
+      { label: 'Details', cls: 'wide', cell: (e) => [e.route && `by ${e.route}`, e.by && `by ${e.by}`, e.status && `answered ${e.status}`, e.note].filter(Boolean).join(', ') || h('span', { class: 'quiet' }, '–') },
     ],
   });
   t.update(events.map((e, n) => ({ ...e, n })));
