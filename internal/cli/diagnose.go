@@ -129,6 +129,13 @@ func (c *command) downTo(d gateway.Destination) trouble {
 		text += fmt.Sprintf(". %d deliveries are owed to it, the oldest for %s; they are kept, and go out by themselves when the site is back.",
 			owed, cmp.Or(seconds(d.OldestAge), "a moment"))
 	}
+	if f := d.Forecast; f != nil && f.Hour > owing(d) {
+		text += fmt.Sprintf(" If it goes on like this, about %d will be owed in an hour", f.Hour)
+		if f.CatchUp != nil && *f.CatchUp > 1 {
+			text += ", and take some " + seconds(*f.CatchUp) + " when it is back then"
+		}
+		text += "."
+	}
 	if d.LastSuccess != nil {
 		text += " The last one was confirmed at " + moment(*d.LastSuccess) + "."
 	}
@@ -176,6 +183,9 @@ func (c *command) slowTo(d gateway.Destination) []trouble {
 		}
 		if d.Drain != nil && *d.Drain > 0 {
 			text += "; drained in about " + seconds(*d.Drain)
+		}
+		if d.Forecast != nil && d.Forecast.Trend == gateway.Growing {
+			text += fmt.Sprintf("; more come than go out, and in an hour it will be about %d", d.Forecast.Hour)
 		}
 		out = append(out, trouble{watch, text + ".", []string{c.again("deliveries list --to " + quoted(string(d.Site)))}})
 	case d.Parked == 0:

@@ -13,15 +13,15 @@ import (
 
 func TestStatusSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	drain := 90.0
+	drain, catchUp := 90.0, 600.0
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	e := &engine{health: gateway.Forwarding{State: gateway.Down, ConfigHash: "abc", InDoubt: 1, Conflicts: 2, Transfers: gateway.TransferCount{Parked: 1, Open: 1},
 		Problems: []string{"the network file on disk was not taken: x.yaml:1:1: unknown key"},
 		Destinations: []gateway.Destination{
 			{Site: "oslo", State: gateway.OK, Breaker: "closed", Pending: 2, Drain: &drain},
 			{Site: "paris", State: gateway.Degraded, Breaker: "closed", Parked: 3, OldestAge: 7200},
-			{Site: "rome", State: gateway.Degraded, Breaker: "closed", Pending: 5, OldestAge: 90, Drain: &drain},
-			{Site: "tokyo", State: gateway.Down, Breaker: "open", Waiting: 12, OldestAge: 250, LastSuccess: &at,
+			{Site: "rome", State: gateway.Degraded, Breaker: "closed", Pending: 5, OldestAge: 90, Drain: &drain, Forecast: &gateway.Forecast{Trend: "growing", Hour: 70}},
+			{Site: "tokyo", State: gateway.Down, Breaker: "open", Waiting: 12, OldestAge: 250, LastSuccess: &at, Forecast: &gateway.Forecast{Hour: 180, CatchUp: &catchUp},
 				LastError: `peer.Hello tokyo: not-sent: Post "http://10.0.0.7:8101/peer/v1/hello": dial tcp 10.0.0.7:8101: connect: connection refused`},
 		}}}
 	run := serve(t, e)
@@ -36,7 +36,8 @@ func TestStatusSaysWhatToDo(t *testing.T) {
 		"meridian deliveries retry --state parked --to paris --admin http://",
 		"! 1 write is in doubt", "meridian doubts list --admin",
 		"! 1 transfer is parked",
-		"* 5 deliveries to rome are late: the oldest is owed for 1m30s; drained in about 1m30s.",
+		"* 5 deliveries to rome are late: the oldest is owed for 1m30s; drained in about 1m30s; more come than go out, and in an hour it will be about 70.",
+		"If it goes on like this, about 180 will be owed in an hour, and take some 10m0s when it is back then.",
 		"* 2 requests have conflict records",
 		"* 1 hand-over is under way",
 		"LINK TO STATE BREAKER OWED WAITING PARKED OLDEST LAG P50 LAG P99 DRAINED IN LAST ERROR",
