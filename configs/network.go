@@ -152,6 +152,8 @@ type Admin struct {
 	Listen string
 	// Token is for those who may do everything, ViewToken for those who may only look; "" for none.
 	Token, ViewToken Secret
+	// TLS is that of the admin address; its zero value is none.
+	TLS TLS
 }
 
 // Pool is a lane of deliveries with bounds of its own.

@@ -178,7 +178,7 @@ func notesToZ() map[string]string {
 		"timeout":       "Bound of each of the gateway's own calls (default 15s). Of a site: over the profile's.",
 		"tracing":       "Where OpenTelemetry traces are sent; taken when a gateway is started.",
 		"timezone":      "Such as Europe/Paris (default UTC).",
-		"tls":           "Certificates: of a site those for its clients, under security those of the peers.",
+		"tls":           "Certificates: of a site those for its clients, under admin that of the admin address, under security those of the peers.",
 		"to":            "Site, list of sites, or all.",
 		"token":         "Of the admin API: sent as Bearer; without one it is on loopback only. Of a login: where in the answer it is. Of content: pointer to it in the answer to post.",
 		"too_long":      "error (default) or truncate.",

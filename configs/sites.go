@@ -82,10 +82,8 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	if path := out.Peer.URL.Path; path != "" && path != "/" {
 		p.fault(child(node, "peer", "url"), name+".peer.url: a path makes no sense here", "http://HOST:PORT")
 	}
-	out.TLS = TLS{Cert: spec.TLS.Cert, Key: spec.TLS.Key}
-	if (spec.TLS.Cert == "") != (spec.TLS.Key == "") {
-		p.fault(child(node, "tls"), name+".tls needs a certificate and its key", "tls: {cert: chicago.pem, key: chicago.key}")
-	}
+	out.TLS = p.pair(child(node, "tls"), name+".tls", spec.TLS)
+	out.Admin.TLS = p.pair(child(node, "admin", "tls"), name+".admin.tls", spec.Admin.TLS)
 	if spec.Admin.Token == "" && !p.broken[child(node, "admin", "token")] && spec.Admin.Listen != "" && !loopback(spec.Admin.Listen) {
 		p.fault(child(node, "admin", "listen"), name+".admin: an address that is not loopback needs a token", `admin: {listen: …, token: "${ADMIN_TOKEN}"}`)
 	}
@@ -96,6 +94,14 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 		p.fault(child(node, "admin", "view_token"), name+".admin: token and view_token are the same", "two different texts")
 	}
 	return out
+}
+
+// pair reads the certificate of a listener.
+func (p *parser) pair(at *yaml.Node, key string, s siteTLSSpec) TLS {
+	if (s.Cert == "") != (s.Key == "") {
+		p.fault(at, key+" needs a certificate and its key", "tls: {cert: chicago.pem, key: chicago.key}")
+	}
+	return TLS{Cert: s.Cert, Key: s.Key}
 }
 
 // tuned is the site's profile with what the site says of its own API.

@@ -105,6 +105,8 @@ type adminSpec struct {
 	Listen    string `yaml:"listen"`
 	Token     string `yaml:"token"`
 	ViewToken string `yaml:"view_token"`
+
+	TLS siteTLSSpec `yaml:"tls"`
 }
 
 type poolSpec struct {

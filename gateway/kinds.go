@@ -38,7 +38,7 @@ func kinds() []kind {
 		{unsupported, 415, "Not a JSON body",
 			"Intercepted calls carry one JSON object in UTF-8, without Content-Encoding.", "Send Content-Type: application/json and the body as it is.", 0},
 		{misdirected, 421, "Not this host",
-			"This gateway does not answer under the host named by the call.", "Use one of its own names.", 0},
+			"This gateway does not answer under the host named by the call, or the call names two hosts.", "Use one of its own names.", 0},
 		{request.Reserved, 422, "A field of the gateway's",
 			"The call sets a field that belongs to the gateway, such as a stamp or the external id.", "Leave the field out.", 0},
 		{request.KeyReused, 422, "Idempotency-Key used before",

@@ -10,7 +10,7 @@ import (
 
 // ListenOptions are what the connections of a listener are protected by.
 type ListenOptions struct {
-	// TLS is spoken when it is not nil; HTTP/2 is not, then.
+	// TLS is spoken when it is not nil; HTTP/2 is not, then: net/http wants its own connections for that, into which nobody can look.
 	TLS *tls.Config
 	// HandshakeTimeout is how long a client may take for the handshake of TLS (default 5s).
 	HandshakeTimeout time.Duration

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/meridian-gateway/meridian/profile"
@@ -24,8 +25,13 @@ func overriding(name string) bool {
 	return false
 }
 
-// overrides are the methods that a call asks to be taken for, in one of the ways that frameworks know; none as a rule.
-func overrides(r *http.Request) (asked []string) {
+// overrides are the other methods that a call asks to be taken for, in one of the ways that frameworks know; none as a rule. Some
+// clients always say which method they mean, and mean the one that they use.
+func overrides(r *http.Request) []string {
+	return slices.DeleteFunc(asks(r), func(m string) bool { return strings.EqualFold(strings.TrimSpace(m), r.Method) })
+}
+
+func asks(r *http.Request) (asked []string) {
 	for name, values := range r.Header {
 		if name[0] == 'X' && overriding(name) {
 			asked = append(asked, values...)

@@ -24,7 +24,7 @@ type ServerOptions struct {
 
 // Server makes an http.Server that can stand in the open. It bounds headers and idle connections; it does not bound whole
 // calls, since a download or an event stream may last for hours: intercepted calls set deadlines of their own. HTTP/2 is spoken
-// with TLS and, to clients that begin with it, without.
+// without TLS, to clients that begin with it; [Serve] says why not with it.
 func Server(o ServerOptions) *http.Server {
 	if o.HeaderTimeout == 0 {
 		o.HeaderTimeout = 5 * time.Second

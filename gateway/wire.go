@@ -52,7 +52,8 @@ func (w *wire) see(b []byte) {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
 			if len(w.line)+len(b) > maxHead {
-				w.done = true
+				// What stands in such a line is not known, so calls that could be read in two ways are taken for such.
+				w.ambiguous, w.done, w.line = true, true, nil
 				return
 			}
 			w.line = append(w.line, b...)

@@ -100,6 +100,19 @@ func TestKeyScope(t *testing.T) {
 	}
 }
 
+// Some clients always name the method that they mean.
+func TestOverrideThatOverridesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nobody(t))
+	b.engine.write = func(context.Context, request.Write) (request.Result, error) { return made(200, "{}"), nil }
+	if res, body := b.do(t, "PATCH", "/tickets/7", "{}", "X-HTTP-Method-Override: patch"); res.StatusCode != 200 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	if res, body := b.do(t, "PATCH", "/tickets/7?_method=DELETE", "{}", "X-HTTP-Method-Override: PATCH"); res.StatusCode != 400 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
 func TestWriteRefusals(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nobody(t), func(o *Options) { o.Body = 100 })

@@ -100,6 +100,8 @@ type problem struct {
 	// than the hint.
 	Owner request.Site `json:"owner,omitempty"`
 	Epoch string       `json:"epoch,omitempty"`
+	// Version is that of a deletion, read apart too.
+	Version string `json:"version,omitempty"`
 }
 
 const problemType = "application/problem+json"
@@ -117,6 +119,9 @@ func problemOf(err error) problem {
 		p.Detail, p.Request, p.Operation, p.RetryMS = e.Detail, e.Request, e.Operation, e.Retry.Milliseconds()
 		if e.Kind == request.NotYet && e.Owner != "" {
 			p.Owner, p.Epoch = e.Owner, e.Epoch.String()
+		}
+		if e.Kind == request.Gone {
+			p.Version = e.Version.Mark()
 		}
 		if e.Kind == request.HandingOver && e.Retry <= 0 {
 			p.RetryMS = movingRetry.Milliseconds()
@@ -143,6 +148,9 @@ func problemError(op string, status int, body []byte) (*request.Error, bool) {
 		if reign.UnmarshalText([]byte(p.Epoch)) == nil && reign.Site == p.Owner {
 			e.Owner, e.Epoch = p.Owner, reign
 		}
+	}
+	if e.Kind == request.Gone {
+		e.Version, _ = request.ParseMark(p.Version) // one that cannot be read is not known
 	}
 	if p.RetryMS > 0 {
 		e.Retry = min(time.Duration(min(p.RetryMS, maxRetry.Milliseconds()))*time.Millisecond, maxRetry)

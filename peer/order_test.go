@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -89,6 +90,16 @@ func TestTheHintOnTheWire(t *testing.T) {
 	text, err := marshal(problemOf(&request.Error{Op: "x", Kind: request.NotYet, Owner: "rome", Epoch: request.Epoch{Num: 3, Site: "rome"}}))
 	if err != nil || !strings.Contains(string(text), `"owner":"rome","epoch":"3@rome"`) {
 		t.Errorf("%s, %v", text, err)
+	}
+	deleted := request.Version{Epoch: request.Epoch{Num: 3, Site: "rome"}, Seq: 9}
+	if text, err = marshal(problemOf(&request.Error{Op: "x", Kind: request.Gone, Version: deleted})); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := problemError("y", 410, text); !ok || e.Version != deleted {
+		t.Errorf("%s: %+v", text, e)
+	}
+	if e, ok := problemError("y", 410, bytes.Replace(text, []byte("3@rome.9"), []byte("3@rome.-9"), 1)); !ok || e.Kind != request.Gone || !e.Version.IsZero() {
+		t.Errorf("a version that is none: %+v", e)
 	}
 	text, err = marshal(problemOf(&request.Error{Op: "x", Kind: request.Gone, Owner: "rome", Epoch: request.Epoch{Num: 3, Site: "rome"}}))
 	if err != nil || strings.Contains(string(text), "rome") {

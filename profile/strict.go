@@ -60,7 +60,7 @@ func (p *Profile) wanders(escapedPath string) error {
 			return wrong
 		}
 		first = false
-		twisted = twisted || raw != all || strings.ContainsAny(all, `;\`) || all == "" || all == "." || all == ".."
+		twisted = twisted || escapedInVain(raw, all) || strings.ContainsAny(all, `;\`) || all == "" || all == "." || all == ".."
 		for s := range strings.SplitSeq(strings.ReplaceAll(all, "\\", "/"), "/") {
 			s, _, _ = strings.Cut(s, ";")
 			switch s {
@@ -79,6 +79,13 @@ func (p *Profile) wanders(escapedPath string) error {
 		}
 	}
 	return nil
+}
+
+// escapedInVain reports whether a segment escapes what need not be, which only serves to hide it, unlike the blank in "Help%20Desk"; or
+// what would be more than one segment.
+func escapedInVain(raw, all string) bool {
+	return raw != all && (strings.ContainsAny(all, "/%") ||
+		!strings.EqualFold(raw, url.PathEscape(all)) && !strings.EqualFold(raw, strings.ReplaceAll(url.PathEscape(all), ":", "%3A")))
 }
 
 // decoded is a segment of a path without any escapes.

@@ -4,7 +4,8 @@ import "testing"
 
 // Within a described collection a path means one thing; elsewhere the API's own spelling is nobody's business.
 func TestTricksWithinACollection(t *testing.T) {
-	all := map[string]*Profile{"root": profileOf(t, "preset: rest\ncollections: {tickets: {path: /tickets}}"), "family": profileOf(t, family)}
+	all := map[string]*Profile{"root": profileOf(t, "preset: rest\ncollections: {tickets: {path: /tickets}}"), "family": profileOf(t, family),
+		"desk": profileOf(t, "preset: rest\ncollections: {tickets: {path: /entry/Help%20Desk}}")}
 	for _, k := range []struct {
 		profile, path string
 		bad           bool
@@ -18,7 +19,8 @@ func TestTricksWithinACollection(t *testing.T) {
 		{"root", "/tickets/a%5cb", true}, {"root", "/tickets/7%00", true}, {"root", "/tickets/7;x=1", true}, {"root", "/tickets/7%3bx", true}, {"root", "/tickets/%c0%af", true},
 		{"root", "/tickets/%2531", true}, {"root", "/tickets/%e2%80%ae7", true}, {"root", "/tickets/7/a%0d%0ab", true}, {"root", "/tickets;x=1", true},
 		{"root", "//tickets/7", true}, {"root", "/./tickets/7", true}, {"root", "/x/../tickets/7", true}, {"root", "/%74ickets/7", true}, {"root", "/x/..%2ftickets/../y", true},
-		{"root", "/tickets/.", true}, {"root", "/tickets/chicago:..%2f7", true}, {"root", "/tickets/7;x=1/close", true}, {"root", `/tickets/7\..\..\admin`, true},
+		{"root", "/tickets%2f7", true}, {"root", "/x/..%2ftickets/7", true}, {"root", "/tickets/.", true}, {"root", "/tickets/chicago:..%2f7", true}, {"root", "/tickets/7;x=1/close", true}, {"root", `/tickets/7\..\..\admin`, true},
+		{"desk", "/entry/Help%20Desk", false}, {"desk", "/entry/Help%20Desk/7", false}, {"desk", "/entry/Help%20Desk/my%20view/x%2Fy", false}, {"desk", "/entry/Help%20Desk/a%7Cb", false},
 		{"family", "/api/tickets/A-1/../../../admin", true}, {"family", "/api/tickets/A-1/comments/%2e%2e", true},
 	} {
 		for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PROPFIND"} {

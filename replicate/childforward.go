@@ -61,7 +61,7 @@ func (g *Engine) forwardChild(ctx context.Context, rec store.Record, f family, w
 			w.Child = &cw
 			return g.changeChild(ctx, f, w)
 		}
-		return request.Result{Entry: e}, err
+		return request.Result{Entry: deletedIn(e, err)}, err
 	}
 	if reply.Answer != nil {
 		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil

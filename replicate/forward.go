@@ -54,7 +54,7 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 		case errBecameOwner:
 			return g.change(ctx, c, w)
 		}
-		return request.Result{Entry: e}, err
+		return request.Result{Entry: deletedIn(e, err)}, err
 	}
 	if reply.Answer != nil {
 		return request.Result{Answer: reply.Answer, Entry: e, Op: w.Op}, nil
@@ -72,6 +72,14 @@ func (g *Engine) forward(ctx context.Context, rec store.Record, c *profile.Colle
 	}
 	res.Op, res.Routes = w.Op, reply.Routes
 	return res, nil
+}
+
+// deletedIn is the request as an owner's refusal has it: one that says when it was deleted is ahead of the tombstone.
+func deletedIn(e request.Entry, err error) request.Entry {
+	if gone, ok := errors.AsType[*request.Error](err); ok && gone.Kind == request.Gone && gone.Version.After(e.Version) {
+		e.Version = gone.Version
+	}
+	return e
 }
 
 // forged refuses a client's write of a copy that sets what belongs to the gateway, as the owner's gateway would. What a client may

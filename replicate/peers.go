@@ -93,7 +93,7 @@ func (g *Engine) changeForPeer(ctx context.Context, c *profile.Collection, w req
 		if op, ok := rec.Entry.FindOp(w.Op); ok {
 			return request.Result{Entry: rec.Entry, Copies: rec.Holders, Version: op.Version, Op: op.ID, Replayed: true}, nil
 		}
-		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request,
+		return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.Gone, Request: w.Request, Version: rec.Entry.Version,
 			Detail: "the request was deleted in version " + rec.Entry.Version.String()}
 	}
 	return request.Result{}, &request.Error{Op: "replicate.Write", Kind: request.NotYet, Request: w.Request, Retry: time.Second,

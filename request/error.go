@@ -51,7 +51,9 @@ type Error struct {
 	// Owner and Epoch are, for NotYet, the owner that the peer believes in.
 	Owner Site
 	Epoch Epoch
-	Err   error
+	// Version is, for Gone, the one in which the request was deleted; zero where that is not known.
+	Version Version
+	Err     error
 }
 
 // Error says operation, request, kind, detail and cause.

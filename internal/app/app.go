@@ -277,7 +277,7 @@ func (a *App) startAdmin(_ context.Context, site configs.Site) error {
 		Verifier: a.engine, Watches: a.engine, Rebuilder: a.engine, Routes: a, Configurer: a, Guide: guide{a}, Feed: &a.feed,
 		Metrics: a.metrics, Version: a.options.Version, Tokens: a.tokens, Log: a.log,
 		Dashboard: web.Handler()})
-	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, nil)
+	addr, err := a.serve("admin listener", pick(a.options.Overrides.Admin, site.Admin.Listen), h, a.certs.admin)
 	a.addresses.Admin = addr
 	a.onStop("event streams", func(context.Context) error { a.feed.Close(); return nil }) // a server that stops waits for them
 	return err

@@ -109,12 +109,13 @@ func TestTLS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		door := ""
+		door, admin := "", ""
 		if s == "oslo" {
 			door = fmt.Sprintf("tls: {cert: %[1]s/door.pem, key: %[1]s/door.key}, ", ca.dir)
+			admin = fmt.Sprintf(", tls: {cert: %[1]s/door.pem, key: %[1]s/door.key}", ca.dir)
 		}
-		text += fmt.Sprintf("  %s: {profile: p, upstream: %q, listen: \"127.0.0.1:0\", %speer: {listen: %q, url: \"https://%s\"}, admin: {listen: \"127.0.0.1:0\"}, store: %q}\n",
-			s, server.URL, door, l.Addr(), l.Addr(), "file:"+filepath.Join(t.TempDir(), s))
+		text += fmt.Sprintf("  %s: {profile: p, upstream: %q, listen: \"127.0.0.1:0\", %speer: {listen: %q, url: \"https://%s\"}, admin: {listen: \"127.0.0.1:0\"%s}, store: %q}\n",
+			s, server.URL, door, l.Addr(), l.Addr(), admin, "file:"+filepath.Join(t.TempDir(), s))
 		_ = l.Close()
 	}
 	n, err := configs.Parse("test", []byte(text+"routes: [{name: all, on: [create], copy: {to: all}}]\n"), func(string) (string, bool) { return "", false })
@@ -175,6 +176,24 @@ func TestTLS(t *testing.T) {
 		create("0")
 		if time.Now().After(deadline) {
 			t.Fatalf("it shows %d, want %d", shown, serial)
+		}
+	}
+	// The admin address shows the renewed one too, and speaks nothing but TLS.
+	shown = 0
+	for deadline := time.Now().Add(20 * time.Second); shown != serial; {
+		answer, err := client.Get("https://" + oslo.Addresses().Admin + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != 200 || time.Now().After(deadline) {
+			t.Fatalf("the admin address: %d with certificate %d, want %d", answer.StatusCode, shown, serial)
+		}
+	}
+	if plain, err := http.Get("http://" + oslo.Addresses().Admin + "/healthz"); err == nil {
+		_ = plain.Body.Close()
+		if plain.StatusCode != 400 {
+			t.Errorf("without TLS the admin address answers %d", plain.StatusCode)
 		}
 	}
 	// Somebody takes rome's place with a certificate of another name.

@@ -47,6 +47,7 @@ type command struct {
 	config  string
 	site    string
 	admin   string
+	adminCA string
 	// saidConfig and saidSite tell that these come from the command line and not from the environment.
 	saidConfig, saidSite bool
 }
@@ -116,9 +117,10 @@ func (c *command) prepare(cmd *cobra.Command) error {
 
 // The variables that stand for flags which are left out.
 const (
-	envConfig = "MERIDIAN_CONFIG"
-	envSite   = "MERIDIAN_SITE"
-	envToken  = "MERIDIAN_ADMIN_TOKEN"
+	envConfig  = "MERIDIAN_CONFIG"
+	envSite    = "MERIDIAN_SITE"
+	envToken   = "MERIDIAN_ADMIN_TOKEN"
+	envAdminCA = "MERIDIAN_ADMIN_CA"
 )
 
 // fromEnvironment takes the network file and the site from the environment, for commands that want them and were not told otherwise.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meridian-gateway/meridian/certs"
+	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/request"
 )
 
@@ -30,6 +33,7 @@ func (c *command) asking(cmd *cobra.Command) *cobra.Command {
 	c.configFlag(cmd, "the network file, for the address and the token of the site's admin API")
 	c.siteFlag(cmd, "the site whose gateway is asked")
 	cmd.Flags().StringVar(&c.admin, "admin", "", "the admin API's address, in place of --config and --site; its token is $MERIDIAN_ADMIN_TOKEN")
+	cmd.Flags().StringVar(&c.adminCA, "admin-ca", os.Getenv(envAdminCA), "PEM file of the authority behind an https admin address ($MERIDIAN_ADMIN_CA); otherwise those that this machine trusts")
 	return cmd
 }
 
@@ -46,6 +50,9 @@ func (c *command) client() (*client, error) {
 	// No proxy of the environment: the token is for the gateway alone. No redirects for the same reason.
 	k := &client{token: os.Getenv(envToken), http: &http.Client{Transport: &http.Transport{Proxy: nil},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	if err := k.trust(c.adminCA); err != nil {
+		return nil, err
+	}
 	switch {
 	case c.admin != "" && (c.config != "" || c.site != ""):
 		return nil, misuse("say --admin, or --config and --site, not both")
@@ -66,6 +73,9 @@ func (c *command) client() (*client, error) {
 	}
 	a := n.Sites[request.Site(c.site)].Admin
 	k.base = "http://" + reachable(a.Listen)
+	if a.TLS != (configs.TLS{}) {
+		k.base = "https://" + reachable(a.Listen)
+	}
 	k.hint = reach{site: c.site, file: c.config, listen: a.Listen, token: k.token, network: n}
 	if k.token == "" && !strings.Contains(a.Token.Reveal(), unset) {
 		k.token = a.Token.Reveal()
@@ -75,6 +85,19 @@ func (c *command) client() (*client, error) {
 			c.site, strings.Join(missing, ", "))
 	}
 	return k, nil
+}
+
+// trust has the client believe in an authority of a file, and in no other.
+func (k *client) trust(file string) error {
+	if file == "" {
+		return nil
+	}
+	roots, err := certs.Roots(file)
+	if err != nil {
+		return misuse("--admin-ca: %v", err)
+	}
+	k.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	return nil
 }
 
 // at takes the address of an admin API as a person writes it.

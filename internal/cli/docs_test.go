@@ -18,7 +18,7 @@ func TestDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	doc := string(text)
-	shared := []string{"help", "config", "site", "admin", "output", "color", "limit", "after"} // said once for all
+	shared := []string{"help", "config", "site", "admin", "admin-ca", "output", "color", "limit", "after"} // said once for all
 	flag := regexp.MustCompile(`(?m)^ +(?:-., )?--([a-z-]+)`)
 	eachCommand((&command{}).root(), func(cmd *cobra.Command) {
 		if !strings.Contains(doc, "`"+cmd.CommandPath()) {

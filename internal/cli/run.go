@@ -137,9 +137,15 @@ func (c *command) serve(ctx context.Context, s serving) error {
 
 // ready says where a gateway serves whom.
 func (c *command) ready(site configs.Site, at app.Addresses) {
-	fmt.Fprintf(c.out, "%s: clients at http://%s (in place of %s)\n", site.Name, at.Client, site.Upstream.Redacted())
-	fmt.Fprintf(c.out, "%s: peers   at http://%s\n", site.Name, at.Peer)
-	fmt.Fprintf(c.out, "%s: admin   at http://%s\n", site.Name, at.Admin)
+	scheme := func(t configs.TLS) string {
+		if t == (configs.TLS{}) {
+			return "http"
+		}
+		return "https"
+	}
+	fmt.Fprintf(c.out, "%s: clients at %s://%s (in place of %s)\n", site.Name, scheme(site.TLS), at.Client, site.Upstream.Redacted())
+	fmt.Fprintf(c.out, "%s: peers   at %s://%s\n", site.Name, site.Peer.URL.Scheme, at.Peer)
+	fmt.Fprintf(c.out, "%s: admin   at %s://%s\n", site.Name, scheme(site.Admin.TLS), at.Admin)
 }
 
 // remedy says what to do about what often keeps a gateway from starting.
