@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestShellsComplete(t *testing.T) {
 				"meridian requests show --admin 127.0.0.1:1 --config " + file + " ": "",
 			} {
 				cmd := exec.CommandContext(t.Context(), path, "-c", script)
-				cmd.Env = append(env, "LINE="+line, "LC_ALL=C.UTF-8")
+				cmd.Env = slices.Concat(env, []string{"LINE=" + line})
 				out, err := cmd.Output()
 				if !strings.Contains(string(out), want) || strings.Contains(string(out), "rror") {
 					t.Errorf("%q is completed to %q, want %s (%v)", line, out, want, err)
