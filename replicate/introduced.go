@@ -2,8 +2,13 @@ package replicate
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -39,4 +44,82 @@ func (g *Engine) introduced(ctx context.Context, to request.Site) error {
 	}
 	return &request.Error{Op: "replicate.introduced", Kind: request.Rejoining, Retry: time.Second,
 		Detail: "the store of " + string(g.Self) + " is new, and what " + string(to) + " knows of it has not been heard yet"}
+}
+
+// skewAllowed is how far clocks of two sites may be apart for what they order to be believed.
+const skewAllowed = 2 * time.Second
+
+// formerly reports whether a request is older than this site's store, so that an earlier one may have known it. If calls of that time
+// may still be under way, the error says so.
+func (g *Engine) formerly(id request.ID) (bool, error) {
+	g.rejoin.mu.Lock()
+	began := g.rejoin.began
+	g.rejoin.mu.Unlock()
+	if began.IsZero() || id.Time().After(began.Add(skewAllowed)) {
+		return false, nil
+	}
+	if left := began.Add(g.settleTime()).Sub(g.now()); left > 0 && left <= g.settleTime() {
+		return true, &request.Error{Op: "replicate.formerly", Kind: request.Unavailable, Request: id, Retry: left,
+			Detail: "the request is older than the store of this site: calls of an earlier gateway may still be under way"}
+	}
+	return true, nil
+}
+
+// The records that are looked at to find out whether a new store has taken the place of one that nobody else knew: those that changed in
+// the last day, and not more than a few pages of them.
+const (
+	formerDays    = 24 * time.Hour
+	formerRecords = 2000
+)
+
+// errFormer ends the search: there was an earlier store.
+var errFormer = errors.New("a record is marked")
+
+// orphaned reports whether this site's own records carry marks of requests that its new store does not know and that are older than it:
+// then it had another one, of which perhaps no other site has heard. An API that cannot be listed tells nothing.
+func (g *Engine) orphaned(ctx context.Context, began time.Time) (bool, error) {
+	if began.IsZero() {
+		return false, nil
+	}
+	for _, name := range g.Profile.Order() {
+		c := g.Profile.Collections[name]
+		if c.Parent() != "" || !canList(c) {
+			continue
+		}
+		seen := 0
+		err := g.walk(ctx, c, began.Add(-formerDays), func(page []profile.Listed, _ int) error {
+			for _, l := range page {
+				if err := g.unmarked(ctx, c, l, began); err != nil {
+					return err
+				}
+			}
+			if seen += len(page); seen >= formerRecords {
+				return io.EOF
+			}
+			return nil
+		})
+		switch {
+		case errors.Is(err, errFormer):
+			return true, nil
+		case err == nil, errors.Is(err, io.EOF):
+		case ctx.Err() != nil, request.KindOf(err) == request.NotSent, storeAway(err):
+			return false, err
+		default:
+			g.Log.Debug("looking for marks of an earlier store", zap.String("collection", name), zap.Error(err))
+		}
+	}
+	return false, nil
+}
+
+// unmarked is errFormer for a record that an earlier gateway of this site has marked.
+func (g *Engine) unmarked(ctx context.Context, c *profile.Collection, l profile.Listed, began time.Time) error {
+	m, ok := c.Stamp(l.Record)
+	if !ok || m.Request == "" || c.Deleted(l.Record) || !m.Request.Time().Before(began) {
+		return nil
+	}
+	_, err := g.Ledger.Read(ctx, m.Request)
+	if errors.Is(err, store.ErrNotFound) {
+		return errFormer
+	}
+	return storeError("replicate.introduce", m.Request, err)
 }

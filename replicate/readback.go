@@ -65,26 +65,32 @@ func (g *Engine) insisted(ctx context.Context, c *profile.Collection, local stri
 	return g.ignored(ctx, c, local, s.Fields)
 }
 
-// refound looks for the record of a copy that is about to be made again: what its API once said was gone may only have been hidden.
+// refound looks for the record of a copy that is about to be made: made again, when what its API once said was gone may only have been
+// hidden; or for a request that is older than this site's store, which may have been lost before anybody heard of the copy.
 func (g *Engine) refound(ctx context.Context, rec store.Record, c *profile.Collection, s request.Snapshot) (store.Record, error) {
 	e := rec.Entry
-	if e.Local != "" || e.Role != request.Copy || e.Version.IsZero() || s.Deleted || !s.Terms.Linked() {
+	if e.Local != "" || s.Deleted || !s.Terms.Linked() {
 		return rec, nil
 	}
-	call, ok := c.FindCall(e.ID)
+	call, ok := c.FindCall(s.ID)
 	if !ok {
 		return rec, nil
 	}
+	if again := e.Role == request.Copy && !e.Version.IsZero(); !again {
+		if old, err := g.formerly(s.ID); err != nil || !old {
+			return rec, err
+		}
+	}
 	ans, err := g.Upstream.Do(ctx, call, true)
 	if err != nil {
-		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
+		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: s.ID, Err: err, Retry: time.Second}
 	}
-	hits, err := c.Found(ans, e.ID)
+	hits, err := c.Found(ans, s.ID)
 	if err == nil {
-		hits, err = g.verified(ctx, c, e.ID, hits)
+		hits, err = g.verified(ctx, c, s.ID, hits)
 	}
 	if err != nil {
-		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: e.ID, Err: err, Retry: time.Second}
+		return rec, &request.Error{Op: "replicate.find", Kind: request.Unavailable, Request: s.ID, Err: err, Retry: time.Second}
 	}
 	hits = slices.DeleteFunc(hits, func(h profile.Created) bool { return h.Local == e.Apart || c.Deleted(h.Record) })
 	if len(hits) == 0 {

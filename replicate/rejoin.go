@@ -34,6 +34,7 @@ type rejoin struct {
 	life    string    // the life that is being completed
 	since   time.Time // when that began here
 	lived   bool      // it is complete
+	began   time.Time // zero where the store does not tell
 	listed  string    // the life in which this site's own records were looked through: what it knows can be told
 	known   map[request.Site]bool
 	out     request.Rebuilding
@@ -89,7 +90,7 @@ func (g *Engine) enterLife(l store.Life) {
 	if r.life == l.ID {
 		return
 	}
-	r.life, r.since, r.known = l.ID, g.now(), make(map[request.Site]bool)
+	r.life, r.since, r.began, r.known = l.ID, g.now(), l.Began(), make(map[request.Site]bool)
 	r.out.Done, r.out.Open, r.out.Orphans, r.out.Notes, r.out.Waiting, r.buried = 0, 0, 0, nil, nil, 0
 	g.tasks.forgetSalt()
 }
@@ -183,6 +184,16 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 	}
 	if failed != nil {
 		return failed
+	}
+	lost, err := g.orphaned(ctx, l.Began())
+	if err != nil {
+		return err
+	}
+	if lost {
+		if !g.gate.shut.Swap(true) {
+			g.Log.Warn("the store is new, and records of this site are marked as requests that it does not know: it was lost, and is rebuilt")
+		}
+		return g.rebuild(store.Rebuilding(ctx), l)
 	}
 	return g.Lives.Resume(ctx, l.ID)
 }

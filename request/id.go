@@ -58,6 +58,18 @@ func ParseID(s string) (ID, error) {
 	return ID(s), nil
 }
 
+// Time is when an ID was made, by the clock of the site where that was; zero when it is none.
+func (id ID) Time() time.Time {
+	if _, err := ParseID(string(id)); err != nil {
+		return time.Time{}
+	}
+	ms := int64(0)
+	for _, c := range []byte(id[:10]) {
+		ms = ms<<5 | int64(strings.IndexByte(crockford, c))
+	}
+	return time.UnixMilli(ms)
+}
+
 // IDSize is the length of an ID in binary.
 const IDSize = 16
 

@@ -127,3 +127,14 @@ func FuzzParseFields(f *testing.F) {
 		}
 	})
 }
+
+func TestTimeOfAnID(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 20, 15, 3, 217e6, time.UTC)
+	if got := NewID(at).Time(); !got.Equal(at) {
+		t.Errorf("%s, want %s", got, at)
+	}
+	if got := ID("nothing").Time(); !got.IsZero() {
+		t.Errorf("%s of no id", got)
+	}
+}

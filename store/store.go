@@ -237,6 +237,12 @@ type Life struct {
 	State LifeState
 }
 
+// NewLife names a life that begins now.
+func NewLife(now time.Time) string { return string(request.NewID(now)) }
+
+// Began is when a life began; zero for one of a release that did not tell.
+func (l Life) Began() time.Time { return request.ID(l.ID).Time() }
+
 type rebuildingKey struct{}
 
 // Rebuilding marks a context as that of the work that makes a [Rebuilt] store complete. To everybody else such a store answers Kind

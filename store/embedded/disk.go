@@ -95,7 +95,7 @@ func (w *disk) claim(ctx context.Context, id store.Identity) error {
 	if found == nil {
 		state = store.Fresh
 	}
-	if _, err := tx.ExecContext(ctx, "insert into meta values('life', ?), ('life_state', ?) on conflict(key) do nothing", newBoot(), string(state)); err != nil {
+	if _, err := tx.ExecContext(ctx, "insert into meta values('life', ?), ('life_state', ?) on conflict(key) do nothing", store.NewLife(time.Now()), string(state)); err != nil {
 		return down("store.Open", err)
 	}
 	if write {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -277,7 +278,7 @@ func (s *Store) startLife(ctx context.Context, fresh bool) error {
 
 // firstLife begins the first life of a store; of several gateways that start at once one decides.
 func (s *Store) firstLife(ctx context.Context, state string) (id, is string, err error) {
-	if err := s.client.HSetNX(ctx, s.keys.life(), "id", s.boot).Err(); err != nil {
+	if err := s.client.HSetNX(ctx, s.keys.life(), "id", store.NewLife(time.Now())).Err(); err != nil {
 		return "", "", down("store.Open", err)
 	}
 	if err := s.client.HSetNX(ctx, s.keys.life(), "state", state).Err(); err != nil {

@@ -154,7 +154,7 @@ func (r *rescue) declare(ctx context.Context, former string) error {
 	if err := r.client.SetNX(ctx, r.keys.identity(), mine, 0).Err(); err != nil {
 		return err
 	}
-	id := r.unique()
+	id := store.NewLife(time.Now())
 	// The key that the others look at comes last: then all of the store is in the new life.
 	keys := r.lifeKeys()
 	slices.Reverse(keys)
