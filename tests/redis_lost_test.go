@@ -99,7 +99,7 @@ func TestEmbeddedStoreLost(t *testing.T) {
 	sites := harness.Fakes(t, "san-francisco", "chicago")
 	dir := t.TempDir()
 	for i := range sites {
-		sites[i].Extra, sites[i].Store = "quiescence: 1s", "file:"+filepath.Join(dir, sites[i].Name)
+		sites[i].Extra, sites[i].Profile, sites[i].Store = "quiescence: 1s", listed, "file:"+filepath.Join(dir, sites[i].Name)
 	}
 	n := harness.Start(t, harness.Network{Sites: sites, Routes: fullyCopied})
 	l := startLoad(n, 6)
@@ -122,3 +122,7 @@ func TestEmbeddedStoreLost(t *testing.T) {
 	t.Logf("%d writes acknowledged, %d creates without an answer", l.end(), len(l.maybe))
 	l.check(t, leased)
 }
+
+// listed is RestProfile for an API that shows all records in one list: what no other site has heard of is found again by it.
+const listed = harness.RestProfile + `    list: {path: "{path}"}
+`
