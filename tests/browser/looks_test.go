@@ -50,23 +50,19 @@ func TestLooks(t *testing.T) {
 	pages := map[string]string{"network": "/", "deliveries": "/deliveries", "requests": "/requests", "request": "/requests/" + id, "schedule": "/schedule",
 		"configuration": "/configuration", "cases": "/cases", "wall": "/?wall", "panel": "/deliveries?site=tokyo&state=parked"}
 	for name, hash := range pages {
-		p.size(1440, 900, "light")
-		p.visit("/#" + hash)
-		p.settled()
-		if name == "panel" {
-			p.click("tbody button", "Details of the delivery")
-			p.until("the panel", `document.querySelector('dialog[open]') && !document.querySelector('dialog .waiting')`)
-		}
 		for _, at := range []struct {
 			width  int64
 			scheme string
-			audit  bool
+			first  bool // the page is opened like this, and looked through by axe
 		}{{375, "light", true}, {768, "light", false}, {1440, "light", false}, {2560, "light", false}, {1440, "dark", true}, {2560, "dark", false}} {
+			if at.first {
+				p.start(name, hash, at.width, at.scheme)
+			}
 			p.size(at.width, 900, at.scheme)
 			p.settled()
 			what := fmt.Sprintf("%s at %d %s", name, at.width, at.scheme)
 			p.fits(what)
-			if at.audit {
+			if at.first {
 				p.audit(axe, what)
 			}
 			if shots != "" {
@@ -80,6 +76,18 @@ func TestLooks(t *testing.T) {
 			p.fits(fmt.Sprintf("%s at %d with large letters", name, width))
 			p.eval(`document.documentElement.style.fontSize = ''`, nil)
 		}
+	}
+}
+
+// start opens a page in a window of a size and look; of the panel also what it lies over.
+func (p *tab) start(name, hash string, width int64, scheme string) {
+	p.t.Helper()
+	p.size(width, 900, scheme)
+	p.visit("/#" + hash)
+	p.settled()
+	if name == "panel" {
+		p.click("tbody button", "Details of the delivery")
+		p.until("the panel", `document.querySelector('dialog[open] .facts')`)
 	}
 }
 
