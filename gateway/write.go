@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -304,7 +306,11 @@ func (c *intercepted) panicked(v any) {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
-	c.Log.Error("panic in an intercepted call", zap.Any("panic", v), zap.ByteString("stack", debug.Stack()))
+	what := fmt.Sprintf("%T", v) // its text may hold a client's data
+	if e, ok := v.(runtime.Error); ok {
+		what = e.Error()
+	}
+	c.Log.Error("panic in an intercepted call", zap.String("panic", what), zap.ByteString("stack", debug.Stack()))
 	if c.status == 0 {
 		c.refuse(problemOf(request.Internal, ""))
 	}
@@ -330,11 +336,21 @@ func (c *intercepted) log(took time.Duration) {
 		fields = append(fields, zap.String("request", string(c.id)), zap.Stringer("version", c.version))
 	}
 	if c.err != nil {
-		fields = append(fields, zap.String("kind", string(request.KindOf(c.err))), zap.Error(c.err))
+		fields = append(fields, zap.String("kind", string(request.KindOf(c.err))), zap.String("error", wordless(c.err.Error())))
 	}
 	if id := value(c.r.Header, "X-Request-Id"); id != "" {
 		fields = append(fields, zap.String("x_request_id", clip(id)))
 	}
 	fields = append(fields, traceFields(c.r)...)
 	l.Write(fields...)
+}
+
+// wordless is the text of an error without what a request API said, which may repeat what was written.
+func wordless(text string) string {
+	if i := strings.Index(text, " answered "); i >= 0 {
+		if end := strings.IndexByte(text[i:], ':'); end >= 0 {
+			return text[:i+end]
+		}
+	}
+	return text
 }

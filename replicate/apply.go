@@ -103,7 +103,7 @@ func (g *Engine) yieldTo(ctx context.Context, rec store.Record, s request.Snapsh
 		defer cancel()
 		return g.step(dctx, rec, Yielded{Owner: s.Owner, Epoch: from, Drop: sitesOf(rec.Holders), Now: g.now()})
 	case (e.Role == request.Owner || e.Role == request.Elect) && from.Compare(e.Fence) > 0 && parted(e, s):
-		g.Log.Warn("an operator made another site the owner; this one steps down", append(logRequest(e), zap.String("to", string(s.Owner)))...)
+		g.Log.Warn("an operator made another site the owner; this one steps down", append(logRequest(e), zap.String("destination", string(s.Owner)))...)
 		return g.step(ctx, rec, Deposed{Owner: s.Owner, Drop: sitesOf(rec.Holders), Now: g.now()})
 	}
 	return rec, nil

@@ -189,6 +189,6 @@ func (x *auditFor) run(ctx context.Context, g *Engine, owner request.Site, c *pr
 	defer x.mu.Unlock()
 	if x.out.Done = true; err != nil {
 		x.out.Error = err.Error()
-		g.Log.Info("an audit for a peer broke off", zap.String("site", string(owner)), zap.String("collection", c.Name()), zap.Error(err))
+		g.Log.Info("an audit for a peer broke off", zap.String("source", string(owner)), zap.String("collection", c.Name()), logError(err))
 	}
 }

@@ -69,7 +69,7 @@ func (g *Engine) lost(cause error) {
 		g.away.since = time.Time{}
 		return
 	}
-	g.Log.Warn("the store does not answer", zap.Bool("writes_pass", g.Passes), zap.Error(cause))
+	g.Log.Warn("the store does not answer", zap.Bool("writes_pass", g.Passes), logError(cause))
 }
 
 // awaitStore returns when the store is back, or the engine stops.

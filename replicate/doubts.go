@@ -71,11 +71,11 @@ func (g *Engine) lookAround(ctx context.Context, rec store.Record, c *profile.Co
 	defer cancel()
 	found, err := g.candidates(lctx, c, &e)
 	if err != nil {
-		g.Log.Debug("looking for the record of a write in doubt", append(logRequest(e), zap.Error(err))...)
+		g.Log.Debug("looking for the record of a write in doubt", append(logRequest(e), logError(err))...)
 		return
 	}
 	if _, err := g.step(ctx, rec, Doubted{Reason: d.Reason, Candidates: found, Looked: now, Quiet: quiet, Now: d.Since}); err != nil {
-		g.Log.Debug("noting the candidates of a write in doubt", append(logRequest(e), zap.Error(err))...)
+		g.Log.Debug("noting the candidates of a write in doubt", append(logRequest(e), logError(err))...)
 	}
 }
 
@@ -291,7 +291,7 @@ func (g *Engine) Redo(ctx context.Context, id request.ID, force bool) error {
 				return err
 			}
 			if done := g.takeInLane(ctx, c, *in.Snapshot); done.ack.State != peer.Delivered {
-				g.Log.Info("a copy that was in doubt is not made again yet", append(logRequest(e), zap.String("cause", done.ack.Cause))...)
+				g.Log.Info("a copy that was in doubt is not made again yet", append(logRequest(e), logCause(done.ack.Cause))...)
 			}
 			return nil // the owner's delivery goes on with it
 		}

@@ -82,7 +82,7 @@ func (g *Engine) adoptDrift(ctx context.Context, c *profile.Collection, rec stor
 		g.take(ctx, c, reply.Snapshot)
 		return nil
 	case err == nil, kind == request.Conflict, kind == request.Gone, kind == request.Invalid, kind == request.Reserved, kind == request.Precondition, kind == request.TooLarge:
-		g.Log.Warn("a copy was changed behind the gateway, and its owner does not take the change: it is undone", append(logRequest(e), zap.Strings("fields", d.names), zap.Error(err))...)
+		g.Log.Warn("a copy was changed behind the gateway, and its owner does not take the change: it is undone", append(logRequest(e), zap.Strings("fields", d.names), logError(err))...)
 		return g.undo(ctx, c, rec, d)
 	}
 	return err

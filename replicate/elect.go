@@ -131,7 +131,7 @@ func (g *Engine) takeOver(ctx context.Context, rec store.Record, c *profile.Coll
 	rec = t.rec
 	switch {
 	case t.ack.State == peer.Delivered && rec.Entry.Role == request.Owner:
-		g.Log.Info("ownership was taken over", append(logRequest(rec.Entry), zap.String("from", string(h.Snapshot.Owner)))...)
+		g.Log.Info("ownership was taken over", append(logRequest(rec.Entry), zap.String("source", string(h.Snapshot.Owner)))...)
 		return request.Verdict{State: request.Accepted, Epoch: h.Epoch, Owner: g.Self, Local: rec.Entry.Local}, nil
 	case rec.Entry.Intent != nil:
 		return undecided(rec.Entry, t.ack.Cause), nil

@@ -63,7 +63,7 @@ func (g *Engine) undue(ctx context.Context, done time.Time) time.Time {
 		for _, state := range []request.State{request.Pending, request.Waiting} {
 			if err := g.undueTo(ctx, store.Filter{Site: site, State: state}); err != nil {
 				if ctx.Err() == nil {
-					g.Log.Warn("looking for deliveries that are due too late", zap.String("to", string(site)), zap.Error(err))
+					g.Log.Warn("looking for deliveries that are due too late", zap.String("destination", string(site)), logError(err))
 				}
 				return done // the next sweep looks again
 			}

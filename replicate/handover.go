@@ -265,7 +265,7 @@ func (g *Engine) grant(ctx context.Context, rec store.Record) (cause string) {
 		}
 		err = g.yielded(ctx, rec, v.Epoch.Site, v.Epoch)
 	case request.Declined:
-		g.Log.Info("a hand-over was declined", append(logRequest(e), zap.String("to", string(grant.To)), zap.String("cause", v.Cause))...)
+		g.Log.Info("a hand-over was declined", append(logRequest(e), zap.String("destination", string(grant.To)), logCause(v.Cause))...)
 		if cause := g.stampReign(ctx, rec, grant.Epoch.Num+1); cause != "" {
 			return cause
 		}
@@ -304,7 +304,7 @@ func (g *Engine) stampReign(ctx context.Context, rec store.Record, num uint64) s
 func (g *Engine) yielded(ctx context.Context, rec store.Record, owner request.Site, epoch request.Epoch) error {
 	_, err := g.step(ctx, rec, Yielded{Owner: owner, Epoch: epoch, Drop: sitesOf(rec.Holders), Now: g.now()})
 	if err == nil {
-		g.Log.Info("ownership was handed over", append(logRequest(rec.Entry), zap.String("to", string(owner)))...)
+		g.Log.Info("ownership was handed over", append(logRequest(rec.Entry), zap.String("destination", string(owner)))...)
 		g.waiters.wake(rec.Entry.ID)
 	}
 	return err
@@ -320,7 +320,7 @@ func sitesOf(holders []request.Delivery) []request.Site {
 
 // park gives a plan up until a person, or another write, asks for it again.
 func (g *Engine) park(ctx context.Context, rec store.Record, why string) string {
-	g.Log.Warn("a transfer is parked and needs a person", append(logRequest(rec.Entry), zap.String("to", string(rec.Entry.Plan.To)), zap.String("cause", why))...)
+	g.Log.Warn("a transfer is parked and needs a person", append(logRequest(rec.Entry), zap.String("destination", string(rec.Entry.Plan.To)), logCause(why))...)
 	p := *rec.Entry.Plan
 	p.Parked, p.Cause = true, why
 	return g.replan(ctx, rec.Entry.ID, &p)

@@ -63,7 +63,7 @@ func (g *Engine) mendLate(ctx context.Context) {
 	list = slices.DeleteFunc(list, func(x lateCall) bool {
 		done, err := g.mend(ctx, x)
 		if err != nil {
-			g.Log.Info("a record that was written late could not be mended yet", zap.String("request", string(x.id)), zap.Error(err))
+			g.Log.Info("a record that was written late could not be mended yet", zap.String("request", string(x.id)), logError(err))
 		}
 		return done || g.now().Sub(x.at) > lateLife
 	})

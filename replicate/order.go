@@ -87,7 +87,7 @@ func (g *Engine) orderHere(ctx context.Context, o request.Order) (request.Standi
 	}
 	rec, err = g.step(ctx, rec, Planned{Plan: p, Fresh: true, Now: g.now()})
 	if err == nil {
-		g.Log.Info("an operator moves a request", append(logRequest(e), zap.String("to", string(p.To)), zap.String("by", o.By))...)
+		g.Log.Info("an operator moves a request", append(logRequest(e), zap.String("destination", string(p.To)), zap.String("by", o.By))...)
 	}
 	return standing(rec.Entry), err
 }
@@ -128,7 +128,7 @@ func (g *Engine) Reclaim(ctx context.Context, id request.ID, by, reason string) 
 	}
 	rec, err = g.commit(ctx, rec, after)
 	if err == nil {
-		g.Log.Warn("a request was reclaimed", append(logRequest(rec.Entry), zap.String("from", string(was)), zap.String("by", by), zap.String("reason", reason))...)
+		g.Log.Warn("a request was reclaimed", append(logRequest(rec.Entry), zap.String("source", string(was)), zap.String("by", by), zap.String("reason", reason))...)
 	}
 	return standing(rec.Entry), err
 }

@@ -212,7 +212,7 @@ func (g *Engine) passed(c *profile.Collection, w request.Write, ans request.Answ
 // ended remembers what came of a call. When the disk does not take it the debt itself is there, and is looked into when it is settled.
 func (g *Engine) ended(op string, end debts.End) {
 	if err := g.Debts.End(op, end); err != nil {
-		g.Log.Warn("the answer to a write that was passed on is remembered in memory alone", zap.String("operation", op), zap.Error(err))
+		g.Log.Warn("the answer to a write that was passed on is remembered in memory alone", zap.String("operation", op), logError(err))
 	}
 }
 

@@ -85,6 +85,6 @@ func (g *Engine) ridden(ctx context.Context, c *profile.Collection, e request.En
 	dctx, cancel := detached(ctx, g.set().Profile.Timeout+g.Hold+storeTimeout)
 	defer cancel()
 	if err := g.proposeChildren(dctx, c, e.ID, by); err != nil {
-		g.Log.Warn("what came with a write could not be given to the owner yet", append(logRequest(e), zap.Error(err))...)
+		g.Log.Warn("what came with a write could not be given to the owner yet", append(logRequest(e), logError(err))...)
 	}
 }

@@ -48,7 +48,7 @@ type rejoin struct {
 func (g *Engine) lifeLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := g.complete(ctx); err != nil && ctx.Err() == nil {
-			g.Log.Debug("the store is not complete", zap.Error(err))
+			g.Log.Debug("the store is not complete", logError(err))
 		}
 		g.nap(ctx, lifeEvery)
 	}
@@ -174,7 +174,7 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 		}
 		if lost {
 			if !g.gate.shut.Swap(true) {
-				g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("from", string(site)))
+				g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("source", string(site)))
 			}
 			return g.rebuild(store.Rebuilding(ctx), l)
 		}

@@ -156,7 +156,7 @@ func (g *Engine) entomb(ctx context.Context, rec store.Record, e request.Entry, 
 
 // orphan notes a request that only a person can do something about.
 func (g *Engine) orphan(id request.ID, why string) {
-	g.Log.Warn("a request could not be rebuilt", zap.String("request", string(id)), zap.String("cause", why))
+	g.Log.Warn("a request could not be rebuilt", zap.String("request", string(id)), logCause(why))
 	r := &g.rejoin
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -219,7 +219,7 @@ func (w *seeder) say(err error) {
 	w.s.Error = ""
 	if err != nil {
 		w.s.Error = err.Error()
-		w.g.Log.Warn("a seeding broke off and will be tried again", zap.Error(err))
+		w.g.Log.Warn("a seeding broke off and will be tried again", logError(err))
 	}
 }
 

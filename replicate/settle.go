@@ -89,7 +89,7 @@ func (g *Engine) settleAll(ctx context.Context) error {
 	}
 	running.Wait()
 	if first != nil {
-		g.Log.Warn("what was passed on while the store was away is not settled yet", zap.Int("debts", len(g.Debts.List())), zap.Error(first))
+		g.Log.Warn("what was passed on while the store was away is not settled yet", zap.Int("debts", len(g.Debts.List())), logError(first))
 	}
 	return first
 }

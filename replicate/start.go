@@ -3,8 +3,6 @@ package replicate
 import (
 	"context"
 	"sync"
-
-	"go.uber.org/zap"
 )
 
 // Start begins the background work: the sweep, which first resolves what a crash left behind, and a worker for each other
@@ -16,7 +14,7 @@ func (g *Engine) Start(ctx context.Context) {
 		// Once before anybody is served: a site that lost its store and was restarted must not take its own requests for new ones.
 		fctx, done := context.WithTimeout(ctx, introducing)
 		if err := g.complete(fctx); err != nil {
-			g.Log.Debug("the store is not complete", zap.Error(err))
+			g.Log.Debug("the store is not complete", logError(err))
 		}
 		done()
 		running.Go(func() { g.lifeLoop(ctx) })

@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +23,7 @@ func (g *Engine) sweep(ctx context.Context) {
 	for {
 		looked = g.undue(ctx, looked)
 		if err := g.sweepOnce(ctx); err != nil && ctx.Err() == nil {
-			g.Log.Warn("looking for open writes", zap.Error(err))
+			g.Log.Warn("looking for open writes", logError(err))
 		}
 		select {
 		case <-g.Clock.After(sweepEvery):
@@ -211,7 +212,7 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 	if e.Intent == nil {
 		if n := len(e.Suspect); n > 0 && c != nil && g.quieted(e.Suspect[n-1].Until) {
 			if err := g.repair(ctx, rec, c); err != nil {
-				g.Log.Debug("repairing a copy under suspicion", append(logRequest(e), zap.Error(err))...)
+				g.Log.Debug("repairing a copy under suspicion", append(logRequest(e), logError(err))...)
 			}
 		}
 		return false
@@ -234,6 +235,32 @@ func (g *Engine) sweepWrite(ctx context.Context, id request.ID) (open bool) {
 
 // logRequest are the fields that name a request in a log line; never its field values.
 func logRequest(e request.Entry) []zap.Field {
-	return []zap.Field{zap.String("request", string(e.ID)), zap.String("collection", e.Collection),
+	out := []zap.Field{zap.String("request", string(e.ID)), zap.String("collection", e.Collection),
 		zap.String("version", e.Version.Mark()), zap.String("owner", string(e.Owner)), zap.String("local", e.Local)}
+	if n := len(e.Ops); n > 0 && e.Ops[n-1].Trace.Bounded() != "" { // of the write that made the version
+		out = append(out, zap.String("trace_id", e.Ops[n-1].Trace.ID()))
+	}
+	return out
+}
+
+// logCause is a cause for the log: without the words of a request API, which may repeat what was written. People who may see a request's
+// values find them with the delivery.
+func logCause(cause string) zap.Field { return zap.String("cause", wordless(cause)) }
+
+// logError is an error for the log, in the same way.
+func logError(err error) zap.Field {
+	if err == nil {
+		return zap.Skip()
+	}
+	return zap.String("error", wordless(err.Error()))
+}
+
+// wordless is a text up to what a request API said: see said.
+func wordless(text string) string {
+	if i := strings.Index(text, " answered "); i >= 0 {
+		if end := strings.IndexByte(text[i:], ':'); end >= 0 {
+			return text[:i+end]
+		}
+	}
+	return text
 }

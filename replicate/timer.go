@@ -44,7 +44,7 @@ func (g *Engine) runTimer(ctx context.Context, t Timed, x Timer) {
 	for ctx.Err() == nil {
 		last, err := g.lastRun(ctx, x.Route)
 		if err != nil {
-			g.Log.Warn("reading when a schedule last ran", zap.String("route", x.Route), zap.Error(err))
+			g.Log.Warn("reading when a schedule last ran", zap.String("route", x.Route), logError(err))
 			g.nap(ctx, 5*time.Second)
 			continue
 		}
@@ -91,13 +91,13 @@ func (g *Engine) runAt(ctx context.Context, t Timed, route string, due time.Time
 		err = g.Notes.Keep(ctx, claim)
 	}
 	if err != nil {
-		g.Log.Warn("claiming the run of a schedule", zap.String("route", route), zap.Error(err))
+		g.Log.Warn("claiming the run of a schedule", zap.String("route", route), logError(err))
 		g.nap(ctx, 5*time.Second)
 		return
 	}
 	n, err := g.RunRoute(ctx, t, route, false)
 	if err != nil {
-		g.Log.Warn("running a schedule; it will be tried again", zap.String("route", route), zap.Int("requests", n), zap.Error(err))
+		g.Log.Warn("running a schedule; it will be tried again", zap.String("route", route), zap.Int("requests", n), logError(err))
 		g.nap(ctx, 5*time.Second)
 		return
 	}
@@ -126,7 +126,7 @@ func (g *Engine) lastRun(ctx context.Context, route string) (time.Time, error) {
 func (g *Engine) ran(ctx context.Context, route string, due time.Time) {
 	k := request.Key{Hash: "schedule/" + route, Digest: due.UTC().Format(time.RFC3339Nano), Expires: g.now().Add(timerLife)}
 	if err := g.Notes.Keep(ctx, k); err != nil {
-		g.Log.Warn("noting that a schedule ran; it may run again, which does no harm", zap.String("route", route), zap.Error(err))
+		g.Log.Warn("noting that a schedule ran; it may run again, which does no harm", zap.String("route", route), logError(err))
 		g.nap(ctx, time.Second)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.uber.org/zap"
-
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
@@ -32,7 +30,7 @@ func (g *Engine) Touched(ctx context.Context, collection, local, by string) {
 		}
 	}
 	if err != nil {
-		g.Log.Warn("what a call changed that the profile does not describe could not be published yet", append(logRequest(rec.Entry), zap.Error(err))...)
+		g.Log.Warn("what a call changed that the profile does not describe could not be published yet", append(logRequest(rec.Entry), logError(err))...)
 	}
 }
 

@@ -136,7 +136,7 @@ func (w *watch) report(err error) {
 		if w.state.Failing.IsZero() {
 			w.state.Failing = now
 		}
-		w.g.Log.Warn("looking for changes behind the gateway", zap.String("collection", w.c.Name()), zap.Error(err))
+		w.g.Log.Warn("looking for changes behind the gateway", zap.String("collection", w.c.Name()), logError(err))
 	}
 	w.g.watched(w.c.Name(), err == nil && w.guard.alarm == "")
 }
@@ -292,7 +292,7 @@ func (w *watch) unknown(ctx context.Context, l profile.Listed) (ok bool) {
 		w.note(NoticeSeeded)
 	}
 	if f.what == hasFailed {
-		w.g.Log.Info("a new record could not be made a request yet", zap.String("collection", w.c.Name()), zap.String("local", l.Local), zap.String("cause", f.reason))
+		w.g.Log.Info("a new record could not be made a request yet", zap.String("collection", w.c.Name()), zap.String("local", l.Local), logCause(f.reason))
 	}
 	return f.what != hasFailed
 }
@@ -327,7 +327,7 @@ func (w *watch) check(ctx context.Context, id request.ID) (ok bool, err error) {
 	later := w.later
 	w.later = nil
 	if err := later(); err != nil {
-		w.g.Log.Info("a copy that was changed behind the gateway could not be given to its owner yet", zap.String("request", string(id)), zap.Error(err))
+		w.g.Log.Info("a copy that was changed behind the gateway could not be given to its owner yet", zap.String("request", string(id)), logError(err))
 		return false, nil
 	}
 	w.note(NoticeAdopted)
@@ -411,7 +411,7 @@ func (w *watch) amend(ctx context.Context, rec store.Record, d difference) (ok b
 		w.g.notice(w.c.Name(), what)
 	}
 	if err != nil {
-		w.g.Log.Info("a record that was changed behind the gateway could not be dealt with yet", append(logRequest(rec.Entry), zap.Error(err))...)
+		w.g.Log.Info("a record that was changed behind the gateway could not be dealt with yet", append(logRequest(rec.Entry), logError(err))...)
 		return false, nil
 	}
 	w.note(what)

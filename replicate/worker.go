@@ -111,7 +111,7 @@ func (w *worker) claim(ctx context.Context, failures *pause) []store.Claimed {
 		now := g.now()
 		batch, err := g.Queue.Claim(ctx, store.Claim{Site: w.site, Now: now, Limit: g.Batch, Lease: lease, Not: g.pools.shut(now, priority)})
 		if err != nil && ctx.Err() == nil {
-			g.Log.Warn("claiming deliveries", zap.String("site", string(w.site)), zap.Error(err))
+			g.Log.Warn("claiming deliveries", zap.String("destination", string(w.site)), logError(err))
 		}
 		in, out := g.pools.admit(batch, now)
 		w.putBack(ctx, out)
@@ -133,7 +133,7 @@ func (w *worker) putBack(ctx context.Context, batch []store.Claimed) {
 		list[i].Due = d.Due
 	}
 	if err := w.g.Queue.Settle(ctx, list); err != nil && ctx.Err() == nil {
-		w.g.Log.Warn("putting deliveries back", zap.String("site", string(w.site)), zap.Error(err))
+		w.g.Log.Warn("putting deliveries back", zap.String("destination", string(w.site)), logError(err))
 	}
 }
 
@@ -191,7 +191,7 @@ func (w *worker) send(ctx context.Context, batch []store.Claimed) (blame bool) {
 	}
 	settle.flush()
 	if err != nil && ctx.Err() == nil {
-		g.Log.Info("a batch was not delivered", zap.String("site", string(w.site)), zap.Int("deliveries", len(open)), zap.Error(err))
+		g.Log.Info("a batch was not delivered", zap.String("destination", string(w.site)), zap.Int("deliveries", len(open)), logError(err))
 	}
 	return err != nil || down == len(batch)
 }
@@ -254,7 +254,7 @@ func (s *settler) write(batch []settled) {
 		list[i] = batch[i].s
 	}
 	if err := s.settle(list); err != nil {
-		s.g.Log.Warn("settling deliveries; they will be sent again", zap.String("site", string(s.site)), zap.Error(err))
+		s.g.Log.Warn("settling deliveries; they will be sent again", zap.String("destination", string(s.site)), logError(err))
 		return
 	}
 	for _, x := range batch {
@@ -264,7 +264,7 @@ func (s *settler) write(batch []settled) {
 			s.g.Meter.Delivered(s.site, x.s.Now.Sub(x.d.Since))
 		} else if x.s.State == request.Parked {
 			s.g.Log.Warn("a delivery is parked and needs a person", append(logRequest(x.d.Entry),
-				zap.String("site", string(s.site)), zap.String("cause", x.s.Cause))...)
+				zap.String("destination", string(s.site)), logCause(x.s.Cause))...)
 		}
 		s.g.waiters.wake(x.d.Request)
 	}

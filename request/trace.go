@@ -25,6 +25,14 @@ func (t Trace) State() string {
 	return state
 }
 
+// ID is the id of the trace, of a context that is Bounded; "" of none.
+func (t Trace) ID() string {
+	if len(t) < traceParent {
+		return ""
+	}
+	return string(t[3:35])
+}
+
 // Bounded is the trace context if it can be one, else none: what a peer says is kept only within limits.
 func (t Trace) Bounded() Trace {
 	if len(t) < traceParent || len(t) > MaxTrace || t[2] != '-' || t[35] != '-' || t[52] != '-' || len(t) > traceParent && t[traceParent] != ' ' {

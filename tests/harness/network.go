@@ -22,6 +22,8 @@ type Network struct {
 	// Files, when it is set, gives each site a network file of its own: what text says there at the start. A site for which it is "" is
 	// not started.
 	Files func(site, text string) string
+	// Arguments are further ones of every gateway, such as --log-level debug.
+	Arguments []string
 }
 
 // Site is one place of a network.
@@ -74,7 +76,7 @@ func Start(t testing.TB, n Network) *Cluster {
 	dir := t.TempDir()
 	c.path = filepath.Join(dir, "network.yaml")
 	for _, s := range n.Sites {
-		g := &Gateway{t: t, cluster: c, Name: s.Name, api: s.API, clientPort: FreePort(t), peerPort: FreePort(t), adminPort: FreePort(t), program: s.Program}
+		g := &Gateway{t: t, cluster: c, Name: s.Name, api: s.API, clientPort: FreePort(t), peerPort: FreePort(t), adminPort: FreePort(t), program: s.Program, overrides: n.Arguments}
 		g.upstream = "http://" + s.API.Address()
 		if s.Loose {
 			g.loose = NewLink(t, s.API.Address())
