@@ -42,6 +42,7 @@ func (a *admin) api(r *mux.Router) {
 		handle("GET", "/network", a.networkOf)
 		handle("GET", "/search", a.search)
 		handle("GET", "/requests/{ref}/journey", a.journey)
+		handle("GET", "/requests/{ref}/preview", a.preview)
 	}
 	if a.Feed != nil {
 		handle("GET", "/events", a.events)
@@ -142,7 +143,7 @@ func (a *admin) requests(w http.ResponseWriter, r *http.Request) {
 	}
 	list := requestList{Requests: make([]RequestView, 0, len(records))}
 	for _, rec := range records {
-		list.Requests = append(list.Requests, viewOf(rec, false))
+		list.Requests = append(list.Requests, viewOf(rec, q.Get("fields") == "true"))
 	}
 	if len(records) == limit {
 		list.After = string(records[limit-1].Entry.ID)

@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -18,6 +20,70 @@ type Guide interface {
 	Search(ctx context.Context, text string, limit int) ([]Found, error)
 	// Trails asks the sites what they know of a request, this one first.
 	Trails(ctx context.Context, rec store.Record) []request.SiteTrail
+	// Preview tells what a delivery of a request's present state to a site would look like. Errors: NotFound, no such site; Conflict, this
+	// site does not have the request's state.
+	Preview(rec store.Record, to request.Site) (PreviewView, error)
+}
+
+// PreviewView is what a delivery would look like.
+type PreviewView struct {
+	Request    request.ID     `json:"request"`
+	Site       request.Site   `json:"site"`
+	Collection string         `json:"collection"`
+	Version    string         `json:"version"`
+	Call       CallView       `json:"call"`
+	Fields     request.Fields `json:"fields"`
+	Reads      bool           `json:"reads,omitempty"`
+	Dropped    []profile.Left `json:"dropped"`
+	Problem    string         `json:"problem,omitempty"`
+}
+
+// CallView is a call to a request API, without credentials.
+type CallView struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    json.RawMessage   `json:"body,omitempty"`
+}
+
+// CallOf shows a call that goes to a URL. A body that is no JSON is shown as a text.
+func CallOf(c request.Call, url string) CallView {
+	v := CallView{Method: c.Method, URL: url}
+	for name, values := range c.Header {
+		if v.Headers == nil {
+			v.Headers = make(map[string]string, len(c.Header))
+		}
+		v.Headers[name] = strings.Join(values, ", ")
+	}
+	switch {
+	case len(c.Body) == 0:
+	case json.Valid(c.Body):
+		v.Body = json.RawMessage(c.Body)
+	default:
+		v.Body, _ = json.Marshal(string(c.Body)) // a string always can be
+	}
+	return v
+}
+
+func (a *admin) preview(w http.ResponseWriter, r *http.Request) {
+	rec, ok := a.record(w, r)
+	if !ok {
+		return
+	}
+	to := request.Site(r.URL.Query().Get("site"))
+	if to == "" {
+		a.fail(w, r, bad("say which site: ?site=NAME"))
+		return
+	}
+	v, err := a.Guide.Preview(rec, to)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if v.Dropped == nil {
+		v.Dropped = []profile.Left{}
+	}
+	writeJSON(w, r, http.StatusOK, "application/json", v)
 }
 
 // Found is a request with the name under which it was found.

@@ -15,6 +15,7 @@ type noGuide struct{}
 
 func (noGuide) Sites(context.Context) []SiteView                         { return nil }
 func (noGuide) Search(context.Context, string, int) ([]Found, error)     { return nil, nil }
+func (noGuide) Preview(store.Record, request.Site) (PreviewView, error)  { return PreviewView{}, nil }
 func (noGuide) Trails(context.Context, store.Record) []request.SiteTrail { return nil }
 
 // The way of a request: entered at one site, made at another, copied to a third that is behind, with a fourth that cannot be asked.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/gateway"
+	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
 )
@@ -83,4 +84,35 @@ func (g guide) Search(ctx context.Context, text string, limit int) ([]gateway.Fo
 // Trails asks the sites what they know of a request.
 func (g guide) Trails(ctx context.Context, rec store.Record) []request.SiteTrail {
 	return g.engine.Trails(ctx, rec)
+}
+
+// Preview tells what a delivery of a request's present state would look like.
+func (g guide) Preview(rec store.Record, to request.Site) (gateway.PreviewView, error) {
+	n, e := g.network.Load(), &rec.Entry
+	if _, ok := n.Sites[to]; !ok {
+		return gateway.PreviewView{}, &request.Error{Op: "preview", Kind: request.NotFound, Request: e.ID, Detail: "there is no site " + string(to) + "; the network file has " + names(n)}
+	}
+	if e.Fields == nil {
+		return gateway.PreviewView{}, &request.Error{Op: "preview", Kind: request.Conflict, Request: e.ID,
+			Detail: string(g.site) + " does not have the state of the request; ask at " + string(e.Owner)}
+	}
+	p := configs.Parcel{Site: to, Collection: e.Collection, Local: e.Locals[to], Fields: e.Fields,
+		Marks: profile.Marks{Request: e.ID, Version: e.Version, Owner: e.Owner, State: string(request.Copy)}}
+	if to == g.site {
+		p.Local = e.Local
+	}
+	for _, h := range rec.Holders {
+		if h.Site == to && h.Local != "" {
+			p.Local = h.Local
+		}
+	}
+	if to == e.Owner {
+		p.Marks.State = string(request.Owner)
+	}
+	d := n.Preview(p)
+	v := gateway.PreviewView{Request: e.ID, Site: to, Collection: e.Collection, Version: e.Version.String(), Fields: e.Fields, Reads: d.Reads, Dropped: d.Left, Problem: d.Problem}
+	if d.Problem == "" {
+		v.Call = gateway.CallOf(d.Call, d.URL)
+	}
+	return v, nil
 }
