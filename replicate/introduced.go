@@ -81,8 +81,8 @@ func (g *Engine) orphaned(ctx context.Context, began time.Time) (bool, error) {
 	if began.IsZero() {
 		return false, nil
 	}
-	for _, name := range g.Profile.Order() {
-		c := g.Profile.Collections[name]
+	for _, name := range g.set().Profile.Order() {
+		c := g.set().Profile.Collections[name]
 		if c.Parent() != "" || !canList(c) {
 			continue
 		}
