@@ -31,20 +31,55 @@ func (g *Engine) lived(ctx context.Context) bool {
 
 // introduced is nil when this site may act on the word of another: its store is complete, or new and the other site was asked what it
 // knows. Before that, what this site does not know it may have forgotten: it would make a second record of a copy that it has, or say
-// of a write that it made that it did not happen. Who calls can be asked, so this does not last.
+// of a write that it made that it did not happen. Who calls can be asked, and is, at once.
 func (g *Engine) introduced(ctx context.Context, to request.Site) error {
 	if g.lived(ctx) {
 		return nil
 	}
-	g.rejoin.mu.Lock()
-	known := g.rejoin.known[to]
-	g.rejoin.mu.Unlock()
-	if known {
-		return nil
+	lost := false
+	l, err := g.Lives.Life(ctx)
+	if err == nil && l.State == store.Fresh && !g.gate.shut.Load() {
+		g.enterLife(l)
+		if lost, err = g.hear(ctx, to, l); err == nil && !lost {
+			return nil
+		}
 	}
 	return &request.Error{Op: "replicate.introduced", Kind: request.Rejoining, Retry: time.Second,
 		Detail: "the store of " + string(g.Self) + " is new, and what " + string(to) + " knows of it has not been heard yet"}
 }
+
+// hear asks a site, once in a life, what it knows of this one; lost says that it knows something that the new store does not, and shuts
+// the gate.
+func (g *Engine) hear(ctx context.Context, site request.Site, l store.Life) (lost bool, err error) {
+	g.rejoin.hearing.Lock()
+	defer g.rejoin.hearing.Unlock()
+	g.rejoin.mu.Lock()
+	known := g.rejoin.known[site]
+	g.rejoin.mu.Unlock()
+	if known {
+		return false, nil
+	}
+	lost, err = g.forgotten(ctx, site, l)
+	if err != nil {
+		return false, err
+	}
+	if lost {
+		if !g.gate.shut.Swap(true) {
+			g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("source", string(site)))
+		}
+		return true, nil
+	}
+	g.rejoin.mu.Lock()
+	defer g.rejoin.mu.Unlock()
+	if g.rejoin.life == l.ID {
+		g.rejoin.known[site] = true
+	}
+	return false, nil
+}
+
+// formerCalls bounds how long a new store waits for calls of an earlier gateway. A store is not made anew in the very moment in which the
+// gateway before it dies, and a new network is not to be kept waiting.
+const formerCalls = 5 * time.Second
 
 // skewAllowed is how far clocks of two sites may be apart for what they order to be believed.
 const skewAllowed = 2 * time.Second
@@ -58,7 +93,8 @@ func (g *Engine) formerly(id request.ID) (bool, error) {
 	if began.IsZero() || id.Time().After(began.Add(skewAllowed)) {
 		return false, nil
 	}
-	if left := began.Add(g.settleTime()).Sub(g.now()); left > 0 && left <= g.settleTime() {
+	settle := min(g.settleTime(), formerCalls)
+	if left := began.Add(settle).Sub(g.now()); left > 0 && left <= settle {
 		return true, &request.Error{Op: "replicate.formerly", Kind: request.Unavailable, Request: id, Retry: left,
 			Detail: "the request is older than the store of this site: calls of an earlier gateway may still be under way"}
 	}

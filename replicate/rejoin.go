@@ -30,6 +30,7 @@ const (
 
 // rejoin is this process's part in it.
 type rejoin struct {
+	hearing sync.Mutex // held while a site is asked whether it knows this one
 	mu      sync.Mutex
 	life    string    // the life that is being completed
 	since   time.Time // when that began here
@@ -161,26 +162,14 @@ func (g *Engine) introduce(ctx context.Context, l store.Life) error {
 	}
 	var failed error
 	for _, site := range g.asked() {
-		g.rejoin.mu.Lock()
-		done := g.rejoin.known[site]
-		g.rejoin.mu.Unlock()
-		if done {
-			continue
-		}
-		lost, err := g.forgotten(ctx, site, l)
+		lost, err := g.hear(ctx, site, l)
 		if err != nil {
 			failed = err
 			continue
 		}
 		if lost {
-			if !g.gate.shut.Swap(true) {
-				g.Log.Warn("the store is new, and another site knows requests of this one: it was lost, and is rebuilt", zap.String("source", string(site)))
-			}
 			return g.rebuild(store.Rebuilding(ctx), l)
 		}
-		g.rejoin.mu.Lock()
-		g.rejoin.known[site] = true
-		g.rejoin.mu.Unlock()
 	}
 	if failed != nil {
 		return failed

@@ -236,10 +236,10 @@ func TestANewStoreHearsWhoCalls(t *testing.T) {
 		c.start("sf")
 		face := Face{Engine: c.at("sf")}
 		e := c.entry(made.Entry.ID, "chicago")
-		if ack := face.Apply(t.Context(), "chicago", e.Snapshot()); ack.State != peer.Retry {
+		if ack := face.Apply(c.t.Context(), "chicago", e.Snapshot()); ack.State != peer.Retry {
 			t.Errorf("a copy for a site that was not heard: %+v", ack)
 		}
-		if _, err := face.Operation(t.Context(), "chicago", made.Entry.ID, made.Op); request.KindOf(err) != request.Rejoining {
+		if _, err := face.Operation(c.t.Context(), "chicago", made.Entry.ID, made.Op); request.KindOf(err) != request.Rejoining {
 			t.Errorf("a question of a site that was not heard: %v", err)
 		}
 		// A client's write of a record that carries the mark of a request makes no other request of it.
