@@ -52,9 +52,11 @@ func ask[In, Out any](ctx context.Context, c *Client, to request.Site, q questio
 	if len(body) > MaxBatchBytes {
 		return out, &request.Error{Op: q.op, Kind: request.TooLarge, Detail: "the message is larger than a peer takes"}
 	}
-	done, halfOpen, err := d.pass(q.op, q.probe)
-	if err != nil {
-		return out, err
+	done, halfOpen := func(verdict) {}, false
+	if !isAnswering(ctx) {
+		if done, halfOpen, err = d.pass(q.op, q.probe); err != nil {
+			return out, err
+		}
 	}
 	a := answered{verdict: bad, halfOpen: halfOpen}
 	defer func() { d.settle(done, a.verdict, a.verified, err, c.o.Now()) }()
@@ -211,3 +213,13 @@ func (c *Client) Trail(ctx context.Context, to request.Site, id request.ID) (req
 
 // trailTimeout is how long a person is kept waiting for one site.
 const trailTimeout = 3 * time.Second
+
+type answeringKey struct{}
+
+// Answering marks a context as that of work for a peer which is just calling: questions to it pass an open breaker, since it is there,
+// and do not count for it.
+func Answering(ctx context.Context) context.Context {
+	return context.WithValue(ctx, answeringKey{}, true)
+}
+
+func isAnswering(ctx context.Context) bool { return ctx.Value(answeringKey{}) != nil }

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/meridian-gateway/meridian/peer"
 	"github.com/meridian-gateway/meridian/profile"
 	"github.com/meridian-gateway/meridian/request"
 	"github.com/meridian-gateway/meridian/store"
@@ -20,12 +21,12 @@ func (g *Engine) lived(ctx context.Context) bool {
 	}
 	r := &g.rejoin
 	r.mu.Lock()
-	known, lived := r.life != "", r.lived
+	lived := r.lived
 	r.mu.Unlock()
-	if known {
-		return lived
+	if lived {
+		return true
 	}
-	l, err := g.Lives.Life(ctx) // before the first look, when peers are served already
+	l, err := g.Lives.Life(ctx) // it may be so since a moment
 	return err == nil && l.State == store.Lived
 }
 
@@ -40,12 +41,15 @@ func (g *Engine) introduced(ctx context.Context, to request.Site) error {
 	l, err := g.Lives.Life(ctx)
 	if err == nil && l.State == store.Fresh && !g.gate.shut.Load() {
 		g.enterLife(l)
-		if lost, err = g.hear(ctx, to, l); err == nil && !lost {
+		if lost, err = g.hear(peer.Answering(ctx), to, l); err == nil && !lost {
 			return nil
 		}
 	}
-	return &request.Error{Op: "replicate.introduced", Kind: request.Rejoining, Retry: time.Second,
-		Detail: "the store of " + string(g.Self) + " is new, and what " + string(to) + " knows of it has not been heard yet"}
+	detail := "the store of " + string(g.Self) + " is new, and what " + string(to) + " knows of it has not been heard yet"
+	if err != nil {
+		detail += ": " + err.Error()
+	}
+	return &request.Error{Op: "replicate.introduced", Kind: request.Rejoining, Retry: time.Second, Detail: detail}
 }
 
 // hear asks a site, once in a life, what it knows of this one; lost says that it knows something that the new store does not, and shuts
@@ -81,16 +85,14 @@ func (g *Engine) hear(ctx context.Context, site request.Site, l store.Life) (los
 // gateway before it dies, and a new network is not to be kept waiting.
 const formerCalls = 5 * time.Second
 
-// skewAllowed is how far clocks of two sites may be apart for what they order to be believed.
-const skewAllowed = 2 * time.Second
-
 // formerly reports whether a request is older than this site's store, so that an earlier one may have known it. If calls of that time
-// may still be under way, the error says so.
+// may still be under way, the error says so. The clocks are those of two sites: where they differ, a request that is younger is looked for in
+// vain, or one that is little older is not looked for, and then what the sites tell each other must do.
 func (g *Engine) formerly(id request.ID) (bool, error) {
 	g.rejoin.mu.Lock()
 	began := g.rejoin.began
 	g.rejoin.mu.Unlock()
-	if began.IsZero() || id.Time().After(began.Add(skewAllowed)) {
+	if began.IsZero() || !id.Time().Before(began) {
 		return false, nil
 	}
 	settle := min(g.settleTime(), formerCalls)

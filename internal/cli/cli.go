@@ -90,7 +90,7 @@ func (c *command) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", asTable, "table for people; json or yaml, the same value, for programs")
 	choose(root, "output", asTable, asJSON, asYAML)
 	c.colourFlag(root)
-	root.AddCommand(c.run(), c.check(), c.explain(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
+	root.AddCommand(c.run(), c.check(), c.explain(), c.rehearse(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
 		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.diff(), c.demo(), c.man(), c.version())
 	c.completions(root)
 	root.SetFlagErrorFunc(flagRefused)

@@ -24,6 +24,8 @@ type event struct{ on, file, old, collection, by, origin string }
 type explained struct {
 	routing.Reason
 	Does string `json:"does"`
+	// Deliveries are what would come to the sites that a route that fires sends the request to.
+	Deliveries []wouldCome `json:"deliveries,omitempty"`
 }
 
 func (c *command) explain() *cobra.Command {
@@ -162,7 +164,15 @@ func (c *command) reasons(n *configs.Network, in routing.Input) error {
 	reasons := n.Table.Explain(in)
 	list := make([]explained, len(reasons))
 	for i, r := range reasons {
-		list[i] = explained{r, does(&n.Routes[i])}
+		list[i] = explained{Reason: r, Does: does(&n.Routes[i])}
+	}
+	decision := n.Table.Decide(in)
+	for _, taken := range sends(decision) {
+		for i := range list {
+			if list[i].Route == taken.Route.Name {
+				list[i].Deliveries = append(list[i].Deliveries, wouldComeTo(n, in, taken)...)
+			}
+		}
 	}
 	if c.output == "json" {
 		return c.json(list)
@@ -178,7 +188,12 @@ func (c *command) reasons(n *configs.Network, in routing.Input) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.out, "\n"+printable(outcome(n.Table.Decide(in), in), false))
+	for _, r := range list {
+		for _, d := range r.Deliveries {
+			fmt.Fprint(c.out, printable(d.String(), true))
+		}
+	}
+	_, err := fmt.Fprintln(c.out, "\n"+printable(outcome(decision, in), false))
 	return err
 }
 
