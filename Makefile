@@ -90,6 +90,15 @@ demo: ## the furniture company with its request APIs, in one process
 man: ## the manual pages, into dist/man
 	go run ./cmd/meridian man dist/man
 
+.PHONY: dist
+dist: ## what is given out, into dist/: archives for six systems, .deb, SHA256SUMS; TARGETS="linux/amd64 ..." for fewer
+	./scripts/dist.sh
+
+.PHONY: wine
+wine: ## the program for Windows under Wine, as a person would use it; installs Wine (Debian's)
+	command -v wine >/dev/null || apt-get install -y --no-install-recommends wine wine64
+	MERIDIAN_WINE=1 MERIDIAN_REQUIRE=1 go test -count=1 -timeout 20m -run Wine ./tests/deploy
+
 .PHONY: bench
 bench: ## measure, side by side with peers
 	go run ./bench

@@ -65,6 +65,8 @@ type App struct {
 	network  atomic.Pointer[configs.Network]
 	file     file
 	stopping atomic.Bool
+	// ended is a listener that serves no longer although nobody stopped it.
+	ended atomic.Pointer[string]
 	// reloading is held while a network file is taken.
 	reloading sync.Mutex
 
@@ -295,6 +297,7 @@ func (a *App) serve(name, addr string, h http.Handler, secure *tls.Config) (stri
 	go func() {
 		defer close(done)
 		if err := gateway.Serve(srv, l, gateway.ListenOptions{TLS: secure, HandshakeTimeout: n.Limits.HeaderTimeout, Connections: n.Limits.Connections}); !errors.Is(err, http.ErrServerClosed) {
+			a.ended.Store(&name)
 			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
 		}
 	}()

@@ -111,6 +111,8 @@ type serving struct {
 	at      app.Addresses
 	moved   bool
 	apps    []*app.App
+	// started is called when all gateways serve; nil is nothing.
+	started func()
 }
 
 // serve runs the gateways until ctx ends.
@@ -125,9 +127,13 @@ func (c *command) serve(ctx context.Context, s serving) error {
 		s.apps = append(s.apps, a)
 		c.ready(s.network.Sites[site], a.Addresses())
 	}
-	notify("READY=1")
+	stopped := s.supervised(ctx)
+	if s.started != nil {
+		s.started()
+	}
 	s.watch(ctx)
-	notify("STOPPING=1")
+	<-stopped
+	notify("STOPPING=1\nSTATUS=stopping: calls under way are finished")
 	fmt.Fprintln(c.out, "stopping: calls under way are finished; a second signal ends at once")
 	if err := s.stop(ctx); err != nil {
 		return coded{Failed, err}
@@ -187,6 +193,7 @@ func (s *serving) watch(ctx context.Context) {
 		case <-hup:
 		case <-changed:
 		}
+		reloading()
 		n, err := configs.Load(s.network.Path)
 		for _, a := range s.apps {
 			if err != nil {
@@ -195,5 +202,6 @@ func (s *serving) watch(ctx context.Context) {
 				_ = a.Reload(n) // which tells health, metrics and the log itself
 			}
 		}
+		notify("READY=1\nSTATUS=" + s.standing(ctx))
 	}
 }
