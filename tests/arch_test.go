@@ -68,6 +68,7 @@ var allowed = map[string][]string{
 	"tests":          {"tests/harness"},
 	"tests/docs":     {"tests/harness", "configs"}, // configs takes the network files of the pages
 	"tests/browser":  {"tests/harness"},
+	"tests/deploy":   {"tests/harness"},
 	"tests/field":    {"tests/harness"},
 	"tests/fieldnpm": {"tests/harness"},
 	// Chaos too, but for the one program whose clock can be set.
@@ -80,7 +81,7 @@ var allowed = map[string][]string{
 }
 
 // top are the packages that nobody below them may import.
-var top = []string{"internal/app", "internal/cli", "internal/demo", "cmd/meridian", "bench", "tests", "tests/docs", "tests/field", "tests/fieldnpm", "tests/harness",
+var top = []string{"internal/app", "internal/cli", "internal/demo", "cmd/meridian", "bench", "tests", "tests/docs", "tests/deploy", "tests/field", "tests/fieldnpm", "tests/harness",
 	"tests/chaos", "tests/chaos/cmd/chaos", "tests/chaos/cmd/skewed"}
 
 // source is one Go file.
