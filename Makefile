@@ -23,6 +23,7 @@ test: setup check ## install what the tests need, check the sources, run every t
 	MERIDIAN_REQUIRE=1 go test -race -parallel 4 -timeout 30m ./...
 	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 30m -run 'TestChaos$$' ./replicate
 	./scripts/audit.sh
+	GOOS=windows CGO_ENABLED=0 go vet ./cmd/... ./internal/...
 
 .PHONY: audit
 audit: ## known vulnerabilities in what is used (govulncheck), dangerous constructs in what is written here (gosec)

@@ -31,16 +31,19 @@ built=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
 cli=github.com/meridian-gateway/meridian/internal/cli
 flags="-s -w -buildid= -X $cli.version=$version -X $cli.commit=$commit -X $cli.built=$built"
 
+host=$(go env GOHOSTOS)/$(go env GOHOSTARCH)
+
 say() { printf 'dist: %s\n' "$*" >&2; }
 
 # build OS/ARCH FILE
 build() {
+  if [ "$1" = "$host" ] && [ -e "$work/host" ]; then cp "$work/host" "$2"; return; fi
   GOOS=${1%/*} GOARCH=${1#*/} go build -trimpath -buildvcs=false -ldflags "$flags" -o "$2" ./cmd/meridian
 }
 
 # The program of this machine writes the manual and the completions.
 say "version $version, commit ${commit:-not known}, of $built"
-build "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" "$work/host"
+build "$host" "$work/host"
 "$work/host" man "$work/man" >/dev/null
 mkdir "$work/completions"
 "$work/host" completion bash >"$work/completions/meridian.bash"

@@ -93,6 +93,9 @@ need_command chromium chromium
 need_command zsh zsh
 need_command fish fish
 need_command man man-db
+# The packages that are given out: Windows' archive, and what systemd says of the unit.
+need_command zip zip
+need_command systemd-analyze systemd
 [ -e /usr/share/bash-completion/bash_completion ] || apt_install bash-completion
 # The race detector links against the C library.
 if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then apt_install gcc libc6-dev; fi
