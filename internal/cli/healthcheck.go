@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/meridian-gateway/meridian/configs"
 	"github.com/meridian-gateway/meridian/request"
 )
 
@@ -52,8 +53,12 @@ func (c *command) probed() (*client, error) {
 	if _, err := chosen(n, c.site, false); err != nil {
 		return nil, err
 	}
-	at := n.Sites[request.Site(c.site)].Admin.Listen
-	return &client{base: "http://" + reachable(at), http: &http.Client{Transport: &http.Transport{Proxy: nil}}}, nil
+	a := n.Sites[request.Site(c.site)].Admin
+	k := &client{base: "http://" + reachable(a.Listen), http: &http.Client{Transport: &http.Transport{Proxy: nil}}}
+	if a.TLS != (configs.TLS{}) {
+		k.base = "https://" + reachable(a.Listen)
+	}
+	return k, k.trust(c.adminCA)
 }
 
 func (c *command) ask(ctx context.Context, k *client, path string) error {
