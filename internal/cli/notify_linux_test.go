@@ -67,8 +67,8 @@ func TestServiceManager(t *testing.T) {
 network: pair
 profiles: {p: {preset: rest, collections: {tickets: {path: /tickets, external_id: {field: /external_id}}}}}
 sites:
-  oslo: {profile: p, upstream: "http://127.0.0.1:9", listen: "127.0.0.1:0", peer: {listen: "127.0.0.1:0", url: "http://127.0.0.1:9"}, admin: {listen: "127.0.0.1:0"}, store: "file:` + filepath.ToSlash(dir) + `/oslo"}
-  rome: {profile: p, upstream: "http://127.0.0.1:9", listen: "127.0.0.1:0", peer: {listen: "127.0.0.1:0", url: "http://127.0.0.1:9"}, admin: {listen: "127.0.0.1:0"}}
+  oslo: {profile: p, upstream: "http://127.0.0.1:9", listen: "127.0.0.1:0", peer: {listen: "127.0.0.1:0", url: "http://127.0.0.1:10"}, admin: {listen: "127.0.0.1:0"}, store: "file:` + filepath.ToSlash(dir) + `/oslo"}
+  rome: {profile: p, upstream: "http://127.0.0.1:11", listen: "127.0.0.1:0", peer: {listen: "127.0.0.1:0", url: "http://127.0.0.1:12"}, admin: {listen: "127.0.0.1:0"}}
 ` + text
 		if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
 			t.Fatal(err)
