@@ -92,7 +92,9 @@ debian() {
   install -D -m 644 deploy/debian/copyright "$doc/copyright"
   install -D -m 644 LICENSE "$doc/LICENSE"
   install -D -m 644 NOTICE "$doc/NOTICE"
-  install -m 644 README.md SECURITY.md docs/*.md "$doc/"
+  install -m 644 README.md SECURITY.md "$doc/"
+  install -d "$doc/docs"
+  install -m 644 docs/*.md "$doc/docs/"
   mkdir -p "$doc/examples" "$root/DEBIAN" "$root/usr/share/man/man1"
   for net in furniture follow-the-sun knowledge-base archive; do cp -r "configs/$net" "$doc/examples/"; done
   printf 'meridian (%s) unstable; urgency=medium\n\n  * Built from commit %s.\n\n -- The Meridian authors <packages@meridian-gateway.example>  %s\n' \

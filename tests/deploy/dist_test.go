@@ -193,7 +193,7 @@ func TestDebian(t *testing.T) {
 	deb := filepath.Join(of(t), "meridian_1.2.3_amd64.deb")
 	have := entries(t, deb)
 	for name, mode := range map[string]int64{"/usr/bin/meridian": 0o755, "/etc/meridian/network.yaml": 0o644, "/lib/systemd/system/meridian@.service": 0o644,
-		"/usr/share/man/man1/meridian.1.gz": 0o644, "/usr/share/bash-completion/completions/meridian": 0o644, "/usr/share/doc/meridian/install.md": 0o644} {
+		"/usr/share/man/man1/meridian.1.gz": 0o644, "/usr/share/bash-completion/completions/meridian": 0o644, "/usr/share/doc/meridian/docs/install.md": 0o644} {
 		if have[name] != mode {
 			t.Errorf("%s has mode %o, want %o; there are %q", name, have[name], mode, slices.Sorted(maps.Keys(have)))
 		}
