@@ -187,7 +187,7 @@ func entries(t *testing.T, deb string) map[string]int64 {
 	return out
 }
 
-// The .deb installs into an empty system, its program runs there, the network file survives an upgrade, and it goes again.
+// The .deb installs into an empty system, its program runs there and takes the network file that comes with it, and what a person has changed in that stays.
 func TestDebian(t *testing.T) {
 	needs(t, "dpkg", "dpkg-deb")
 	deb := filepath.Join(of(t), "meridian_1.2.3_amd64.deb")
@@ -215,7 +215,8 @@ func TestDebian(t *testing.T) {
 		run(t, root, "dpkg", append([]string{"--root=" + root, "--force-depends", "--force-script-chrootless", "--log=/dev/null"}, args...)...)
 	}
 	dpkg("--unpack", deb)
-	run(t, root, filepath.Join(root, "usr/bin/meridian"), "check", filepath.Join(root, "etc/meridian/network.yaml"))
+	// Until it is configured, for which its scripts would change this machine, the file waits beside its place.
+	run(t, root, filepath.Join(root, "usr/bin/meridian"), "check", filepath.Join(root, "etc/meridian/network.yaml.dpkg-new"))
 	if list := run(t, root, "dpkg", "--root="+root, "-L", "meridian"); !strings.Contains(list, "/usr/bin/meridian") {
 		t.Errorf("dpkg knows %s", list)
 	}
