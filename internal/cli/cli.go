@@ -91,7 +91,7 @@ func (c *command) root() *cobra.Command {
 	choose(root, "output", asTable, asJSON, asYAML)
 	c.colourFlag(root)
 	root.AddCommand(c.run(), c.check(), c.explain(), c.rehearse(), c.status(), c.requests(), c.deliveries(), c.transfer(), c.giveBack(),
-		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.diff(),
+		c.reclaim(), c.transfers(), c.conflicts(), c.doubts(), c.routes(), c.schedule(), c.rejoin(), c.seed(), c.verify(), c.profile(), c.diff(), c.bench(),
 		c.demo(), c.man(), c.version(), c.healthcheck(), c.service())
 	c.completions(root)
 	root.SetFlagErrorFunc(flagRefused)

@@ -69,7 +69,7 @@ func (c *command) ask(ctx context.Context, k *client, path string) error {
 	defer k.http.CloseIdleConnections()
 	resp, err := k.http.Do(r)
 	if err != nil {
-		return coded{Unreachable, fmt.Errorf("the gateway does not answer: %w", bare(err))}
+		return coded{Unreachable, fmt.Errorf("the gateway does not answer: %s", inWords(bare(err).Error()))}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))

@@ -51,7 +51,7 @@ const onSchedule = "schedule"
 func (c *command) rehearse() *cobra.Command {
 	var r rehearsal
 	var since string
-	cmd := c.asking(&cobra.Command{Use: "rehearse NEW.yaml --config OLD.yaml --site NAME", Args: exactly(1),
+	cmd := &cobra.Command{Use: "rehearse NEW.yaml --config OLD.yaml --site NAME", Args: exactly(1),
 		Short: "Put recorded requests through a changed network file, and show what would go elsewhere",
 		Long: "Put the requests that a gateway has recorded through the routes of a changed network file, and show what would go elsewhere\n" +
 			"than by the file in force. Nothing is changed, and nobody but the site's own gateway is asked.\n\n" +
@@ -62,8 +62,11 @@ func (c *command) rehearse() *cobra.Command {
 			"and asks no gateway.\n\n" +
 			"Exit codes: 0 nothing would go elsewhere, 1 something would, 2 one of the files is no good, 3 the gateway cannot be reached.",
 		Example: "  meridian rehearse network.new.yaml --config network.yaml --site chicago\n" +
-			"  meridian rehearse network.new.yaml --config network.yaml --site chicago --on update --since 24h -o json"})
+			"  meridian rehearse network.new.yaml --config network.yaml --site chicago --on update --since 24h -o json"}
+	c.configFlag(cmd, "the network file in force, also for the address and the token of the site's admin API")
+	c.siteFlag(cmd, "the site whose gateway is asked")
 	f := cmd.Flags()
+	f.StringVar(&c.adminCA, "admin-ca", os.Getenv(envAdminCA), "PEM file of the authority behind an https admin address ($MERIDIAN_ADMIN_CA); otherwise those that this machine trusts")
 	f.StringSliceVar(&r.on, "on", []string{string(routing.Create), string(routing.Update), onSchedule}, "what is rehearsed: create, update, schedule")
 	f.StringVar(&r.collection, "collection", "", "only requests of this collection")
 	f.IntVar(&r.limit, "limit", 0, "how many requests at most; 0: all")

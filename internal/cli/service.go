@@ -50,11 +50,13 @@ func (c *command) service() *cobra.Command {
 	install.Flags().StringVar(&o.account, "account", localService, "the account that it runs as; it must be able to read the network file and to write beside it")
 	install.Flags().StringVar(&o.level, "log-level", "warn", "what goes to the event log: debug, info, warn or error")
 	choose(install, "log-level", "debug", "info", "warn", "error")
-	sub(&cobra.Command{Use: "uninstall", Short: "Stop the service and take it away; the network file and the data stay"},
+	sub(&cobra.Command{Use: "uninstall", Short: "Stop the service and take it away; the network file and the data stay",
+		Example: "  meridian service uninstall --site chicago"},
 		func(_ *cobra.Command, o winService) error { return c.serviceUninstall(o) })
-	sub(&cobra.Command{Use: "start", Short: "Start the service"}, func(_ *cobra.Command, o winService) error { return c.serviceStart(o) })
-	sub(&cobra.Command{Use: "stop", Short: "Stop the service, and wait until it has stopped"}, func(_ *cobra.Command, o winService) error { return c.serviceStop(o) })
-	run := sub(&cobra.Command{Use: "run", Short: "What the service manager of Windows starts; by hand: meridian run"}, func(cmd *cobra.Command, o winService) error {
+	sub(&cobra.Command{Use: "start", Short: "Start the service", Example: "  meridian service start --site chicago"}, func(_ *cobra.Command, o winService) error { return c.serviceStart(o) })
+	sub(&cobra.Command{Use: "stop", Short: "Stop the service, and wait until it has stopped", Example: "  meridian service stop --site chicago"}, func(_ *cobra.Command, o winService) error { return c.serviceStop(o) })
+	run := sub(&cobra.Command{Use: "run", Short: "What the service manager of Windows starts; by hand: meridian run",
+		Example: `  meridian service run --config C:\ProgramData\Meridian\network.yaml --site chicago`}, func(cmd *cobra.Command, o winService) error {
 		return c.serviceRun(cmd.Context(), o)
 	})
 	run.Flags().StringVar(&o.level, "log-level", "warn", "what goes to the event log: debug, info, warn or error")
