@@ -184,6 +184,7 @@ func Clone(e request.Entry) request.Entry {
 	e.Locals = maps.Clone(e.Locals)
 	e.Suspect = slices.Clone(e.Suspect)
 	e.Ops = slices.Clone(e.Ops)
+	e.Trail = slices.Clone(e.Trail)
 	e.Former = slices.Clone(e.Former)
 	e.Holders = slices.Clone(e.Holders)
 	e.Path = slices.Clone(e.Path)
