@@ -344,7 +344,7 @@ func (g *Engine) recognize(ctx context.Context, c *profile.Collection, w request
 		if rec, err := g.Ledger.Read(ctx, m.Request); err == nil && rec.Entry.Role != request.Tombstone && rec.Entry.Apart != w.Local && (rec.Entry.Local == "" || rec.Entry.Local == w.Local) {
 			return rec, nil
 		}
-		if !g.lived(ctx) { // an earlier gateway of this site may have known it
+		if old, _ := g.formerly(m.Request); old && !g.lived(ctx) { // an earlier gateway of this site may have known it
 			return store.Record{}, &request.Error{Op: "replicate.recognize", Kind: request.Rejoining, Request: m.Request, Retry: time.Second,
 				Detail: "the store of this site is new, and the record is marked as a request's: the other sites must be heard first"}
 		}

@@ -230,7 +230,8 @@ func TestANewStoreHearsWhoCalls(t *testing.T) {
 		before, here := len(c.apis["sf"].all()), c.entry(made.Entry.ID, "sf").Local
 		c.stop("sf")
 		watch.forget("sf")
-		c.stores["sf"].Lose(store.Life{ID: "second", State: store.Fresh})
+		time.Sleep(time.Second)
+		c.stores["sf"].Lose(store.Life{ID: store.NewLife(time.Now()), State: store.Fresh})
 		c.cut("sf", "chicago", true)
 		c.cut("sf", "paris", true)
 		c.start("sf")

@@ -61,7 +61,7 @@ pocketbase() {
 
 # promtool comes with Prometheus, whose package would start a server: only the program is taken out of it.
 promtool() {
-  if [ -x .cache/bin/promtool ] || command -v promtool >/dev/null; then return; fi
+  if [ -x .cache/bin/promtool ] || type -P promtool >/dev/null; then return; fi
   say "fetching promtool"
   local dir
   dir=$(mktemp -d)

@@ -250,7 +250,7 @@ func TestOwnershipBadOrders(t *testing.T) {
 		want int
 		args []string
 	}{
-		{1, []string{"transfer", ref, "--to", "atlantis"}},
+		{2, []string{"transfer", ref, "--to", "atlantis"}},
 		{2, []string{"transfer", ref}},
 		{2, []string{"transfer", ref, "--to", "rome", "--mode", "data"}},
 		{1, []string{"transfer", "01JD000000000000000000000A", "--to", "rome"}},
