@@ -19,11 +19,9 @@ build: ## build bin/meridian
 	go build -trimpath -o bin/meridian ./cmd/meridian
 
 .PHONY: test
-test: setup check ## install what the tests need, check the sources, run every test under the race detector
+test: setup check audit ## install what the tests need, check the sources, run every test under the race detector
 	MERIDIAN_REQUIRE=1 go test -race -parallel 4 -timeout 30m ./...
 	MERIDIAN_SEEDS=$(SEEDS) GOGC=800 go test -count=1 -timeout 30m -run 'TestChaos$$' ./replicate
-	./scripts/audit.sh
-	GOOS=windows CGO_ENABLED=0 go vet ./cmd/... ./internal/...
 
 .PHONY: audit
 audit: ## known vulnerabilities in what is used (govulncheck), dangerous constructs in what is written here (gosec)
@@ -61,10 +59,12 @@ setup: ## install json-server, PocketBase and Redis for the tests, where they ar
 	@./scripts/setup.sh
 
 .PHONY: check
-check: ## gofmt and go vet
+check: ## gofmt and go vet, for Windows and macOS too
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt -w these files:" $$unformatted >&2; exit 1; fi
 	go vet ./...
+	GOOS=windows CGO_ENABLED=0 go vet ./cmd/... ./internal/...
+	GOOS=darwin CGO_ENABLED=0 go vet ./cmd/... ./internal/...
 
 .PHONY: lint
 lint: .cache/bin/golangci-lint-$(GOLANGCI) ## golangci-lint; builds it at the first time, some minutes

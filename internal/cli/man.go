@@ -19,7 +19,8 @@ func (c *command) man() *cobra.Command {
 			"what --help says, and the exit codes, the variables of the environment and the files.",
 		Example: "  meridian man /usr/local/share/man/man1",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
+			err := os.MkdirAll(args[0], 0o755) // #nosec G301 -- everyone on the machine may read its manual
+			if err != nil {
 				return coded{Failed, fmt.Errorf("the folder for the pages cannot be made: %w", err)}
 			}
 			n := 0
@@ -29,7 +30,7 @@ func (c *command) man() *cobra.Command {
 			if c.output == "json" {
 				return c.json(map[string]any{"folder": args[0], "pages": n})
 			}
-			_, err := fmt.Fprintf(c.out, "%s in %s. Read one: man %s\n", plural(n, "page"), printable(args[0], false),
+			_, err = fmt.Fprintf(c.out, "%s in %s. Read one: man %s\n", plural(n, "page"), printable(args[0], false),
 				printable(quoted(filepath.Join(args[0], "meridian.1")), false))
 			return err
 		}}
@@ -61,7 +62,8 @@ func writeManual(cmd *cobra.Command, dir string, at *time.Time, n *int) error {
 		return err
 	}
 	*n++
-	return os.WriteFile(filepath.Join(dir, strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1"), page, 0o644)
+	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1"
+	return os.WriteFile(filepath.Join(dir, name), page, 0o644) // #nosec G306 -- everyone on the machine may read its manual
 }
 
 // manPage is the page of one command. The sections that all commands share go before the one that names other pages.

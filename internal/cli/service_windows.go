@@ -230,14 +230,14 @@ func (h *handler) logger() (*zap.Logger, error) {
 	enc := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
 	core := func(write func(uint32, string) error, from, to zapcore.Level) zapcore.Core {
 		in := zap.LevelEnablerFunc(func(l zapcore.Level) bool { return l >= least && l >= from && l <= to })
-		return zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(event(write))), in)
+		return zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(logged(write))), in)
 	}
 	all := zapcore.NewTee(core(h.events.Info, zapcore.DebugLevel, zapcore.InfoLevel), core(h.events.Warning, zapcore.WarnLevel, zapcore.WarnLevel),
 		core(h.events.Error, zapcore.ErrorLevel, zapcore.FatalLevel))
 	return zap.New(zapcore.NewSamplerWithOptions(all, time.Second, 100, 100)), nil
 }
 
-// event writes a line as an event.
-type event func(id uint32, text string) error
+// logged writes a line as an event of the system's log.
+type logged func(id uint32, text string) error
 
-func (e event) Write(p []byte) (int, error) { return len(p), e(eventID, string(p)) }
+func (e logged) Write(p []byte) (int, error) { return len(p), e(eventID, string(p)) }
