@@ -63,7 +63,14 @@ func openDisk(ctx context.Context, path string) (w *disk, reader *sql.DB, err er
 	return w, reader, nil
 }
 
-func (w *disk) close() error { return errors.Join(w.conn.Close(), w.db.Close()) }
+// close closes the statements too: database/sql leaves those of a sql.Conn to their maker, and a database with open statements stays open.
+func (w *disk) close() error {
+	var errs []error
+	for _, st := range w.stmt {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+}
 
 // claim makes the schema and the identity, or checks that the store is id's.
 func (w *disk) claim(ctx context.Context, id store.Identity) error {

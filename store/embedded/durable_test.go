@@ -321,3 +321,37 @@ func TestSettledInTheGroupOfANewerDebt(t *testing.T) {
 		t.Errorf("holders %+v, %v; want one held until %s", r.Holders, err, soon)
 	}
 }
+
+// A store that was used and closed leaves one file, which is whole: it can be copied, moved and, on Windows, removed. The write-ahead log
+// goes with the last connection.
+func TestCloseLeavesOneFile(t *testing.T) {
+	path := t.TempDir()
+	s := mustOpen(t, path)
+	for n := range 20 {
+		id := request.ID(fmt.Sprint(n))
+		if _, err := s.Commit(t.Context(), txFor(id)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Read(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Entries(t.Context(), "", 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(filepath.Join(path, "ledger.db"+end)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("ledger.db%s is still there: %v", end, err)
+		}
+	}
+	if held, err := os.ReadDir("/proc/self/fd"); err == nil { // only Linux tells
+		for _, fd := range held {
+			if to, _ := os.Readlink(filepath.Join("/proc/self/fd", fd.Name())); strings.HasPrefix(to, path) {
+				t.Errorf("%s is still open", to)
+			}
+		}
+	}
+}
