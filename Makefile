@@ -97,7 +97,7 @@ dist: ## what is given out, into dist/: archives for six systems, .deb, SHA256SU
 
 .PHONY: wine
 wine: ## the program for Windows under Wine, as a person would use it; installs Wine (Debian's)
-	command -v wine >/dev/null || apt-get install -y --no-install-recommends wine wine64
+	{ command -v wine && command -v x86_64-w64-mingw32-gcc; } >/dev/null || apt-get install -y --no-install-recommends wine wine64 gcc-mingw-w64-x86-64
 	MERIDIAN_WINE=1 MERIDIAN_REQUIRE=1 go test -count=1 -timeout 20m -run Wine ./tests/deploy
 
 .PHONY: bench

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 
 	"github.com/meridian-gateway/meridian/configs"
@@ -30,8 +31,12 @@ func (h reach) check(host string) string {
 	name, _, _ := net.SplitHostPort(h.listen)
 	where := fmt.Sprintf("That is the admin address of %s in %s. ", h.site, h.file)
 	if ip, err := netip.ParseAddr(name); name == "localhost" || name == "" || err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
-		return where + "It is one of this machine: ask on the machine where the gateway runs.\nIs it running there? systemctl status 'meridian*', or: meridian run --config " +
-			quoted(h.file) + " --site " + quoted(h.site)
+		service := "systemctl status 'meridian*'"
+		if runtime.GOOS == "windows" {
+			service = "sc query meridian-" + h.site
+		}
+		return where + "It is one of this machine: ask on the machine where the gateway runs.\nIs it running there? " + service +
+			", or: meridian run --config " + quoted(h.file) + " --site " + quoted(h.site)
 	}
 	return where + "Is the gateway running there, and does a firewall let " + host + " through?"
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
@@ -48,9 +49,16 @@ func (c *command) serviceInstall(o winService) error {
 		return coded{Failed, fmt.Errorf("the service manager does not let us in; run this as administrator: %w", err)}
 	}
 	defer func() { _ = m.Disconnect() }()
-	s, err := m.CreateService(o.name, exe, mgr.Config{StartType: mgr.StartAutomatic, DelayedAutoStart: true, ServiceStartName: o.account,
-		DisplayName: "Meridian gateway of " + o.site, Description: "Synchronizes the request API of " + o.site + " with other sites."},
-		"service", "run", "--config", o.config, "--site", o.site, "--log-level", o.level)
+	conf := mgr.Config{StartType: mgr.StartAutomatic, DelayedAutoStart: true, ServiceStartName: o.account,
+		DisplayName: "Meridian gateway of " + o.site, Description: "Synchronizes the request API of " + o.site + " with other sites."}
+	create := func() (*mgr.Service, error) {
+		return m.CreateService(o.name, exe, conf, "service", "run", "--config", o.config, "--site", o.site, "--log-level", o.level)
+	}
+	s, err := create()
+	if errors.Is(err, windows.ERROR_INVALID_LEVEL) { // a system that does not know a late start, Wine for one
+		conf.DelayedAutoStart = false
+		s, err = create()
+	}
 	if err != nil {
 		return coded{Failed, fmt.Errorf("service %s cannot be installed: %w", o.name, err)}
 	}
@@ -88,7 +96,7 @@ func (c *command) serviceUninstall(o winService) error {
 
 func (c *command) serviceStart(o winService) error {
 	return onService(o.name, func(_ *mgr.Mgr, s *mgr.Service) error {
-		if err := s.Start(); err != nil {
+		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
 			return fmt.Errorf("service %s cannot be started; the event log says more: %w", o.name, err)
 		}
 		if err := awaitState(s, svc.Running, stopTimeout); err != nil {
@@ -144,16 +152,17 @@ func awaitState(s *mgr.Service, want svc.State, within time.Duration) error {
 
 // serviceRun is the service itself.
 func (c *command) serviceRun(ctx context.Context, o winService) error {
-	if is, err := svc.IsWindowsService(); err == nil && !is {
-		return misuse("this is for the service manager of Windows; by hand: meridian run --config %s --site %s", quoted(o.config), quoted(o.site))
-	}
 	events, err := eventlog.Open(o.name)
 	if err != nil {
 		return coded{Failed, fmt.Errorf("the event log cannot be opened: %w", err)}
 	}
 	defer func() { _ = events.Close() }()
 	h := &handler{c: c, o: o, ctx: ctx, events: events}
-	if err := svc.Run(o.name, h); err != nil {
+	err = svc.Run(o.name, h)
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return misuse("this is for the service manager of Windows; by hand: meridian run --config %s --site %s", quoted(o.config), quoted(o.site))
+	}
+	if err != nil {
 		return coded{Failed, err}
 	}
 	return h.err
