@@ -17,6 +17,8 @@ type ListenOptions struct {
 	// Connections is how many may be open at once (default 10,000). Beyond it the one that has been idle for longest is closed for a
 	// new one, or the new one where none is idle.
 	Connections int
+	// Drain is told who is connected; nil is nobody.
+	Drain *Drain
 }
 
 // Serve has a server that [Server] made take connections from a listener, until one of them is closed. Like [http.Server.Serve] it
@@ -28,7 +30,7 @@ func Serve(srv *http.Server, l net.Listener, o ListenOptions) error {
 	if o.Connections == 0 {
 		o.Connections = 10_000
 	}
-	open := &connections{most: o.Connections, states: make(map[net.Conn]time.Time)}
+	open := &connections{most: o.Connections, states: make(map[net.Conn]time.Time), drain: o.Drain}
 	srv.ConnState = open.changed
 	return srv.Serve(&listener{Listener: l, ListenOptions: o, open: open})
 }
@@ -68,6 +70,7 @@ type connections struct {
 	mu   sync.Mutex
 	// states has since when a connection is idle; the zero time while it is not.
 	states map[net.Conn]time.Time
+	drain  *Drain
 }
 
 // room makes room for a new connection; false when there is none.
@@ -98,6 +101,7 @@ func (s *connections) changed(c net.Conn, state http.ConnState) {
 	switch _, known := s.states[c]; {
 	case state == http.StateNew, state == http.StateActive && known:
 		s.states[c] = time.Time{}
+		s.drain.connected(len(s.states))
 	case state == http.StateIdle && known:
 		s.states[c] = time.Now()
 	}
@@ -107,4 +111,5 @@ func (s *connections) gone(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.states, c)
+	s.drain.connected(len(s.states))
 }

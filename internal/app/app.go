@@ -65,6 +65,8 @@ type App struct {
 	network  atomic.Pointer[configs.Network]
 	file     file
 	stopping atomic.Bool
+	// drains are those of the listeners, in the order of starting: the clients' is the last one.
+	drains []*gateway.Drain
 	// ended is a listener that serves no longer although nobody stopped it.
 	ended atomic.Pointer[string]
 	// reloading is held while a network file is taken.
@@ -156,6 +158,18 @@ func (a *App) onStop(name string, do func(context.Context) error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stops = append(a.stops, stop{name, do})
+}
+
+// Drain comes before Stop where others can take over: the gateway is not ready any more, goes on serving, and tells whoever calls that the
+// connection ends. It returns when no client is connected, after most, or when ctx ends.
+func (a *App) Drain(ctx context.Context, most time.Duration) {
+	a.stopping.Store(true)
+	for _, d := range a.drains {
+		d.Begin()
+	}
+	if len(a.drains) > 0 {
+		a.drains[len(a.drains)-1].Wait(ctx, most)
+	}
 }
 
 // Stop stops in the reverse order of starting: clients are drained before the work that serves them stops, and the store closes
@@ -292,11 +306,13 @@ func (a *App) serve(name, addr string, h http.Handler, secure *tls.Config) (stri
 		return "", err
 	}
 	n := a.network.Load()
-	srv := gateway.Server(gateway.ServerOptions{Handler: h, HeaderTimeout: n.Limits.HeaderTimeout, MaxHeader: int(n.Limits.Header), Log: a.log})
+	drain := new(gateway.Drain)
+	a.drains = append(a.drains, drain)
+	srv := gateway.Server(gateway.ServerOptions{Handler: drain.Handler(h), HeaderTimeout: n.Limits.HeaderTimeout, MaxHeader: int(n.Limits.Header), Log: a.log})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := gateway.Serve(srv, l, gateway.ListenOptions{TLS: secure, HandshakeTimeout: n.Limits.HeaderTimeout, Connections: n.Limits.Connections}); !errors.Is(err, http.ErrServerClosed) {
+		if err := gateway.Serve(srv, l, gateway.ListenOptions{TLS: secure, HandshakeTimeout: n.Limits.HeaderTimeout, Connections: n.Limits.Connections, Drain: drain}); !errors.Is(err, http.ErrServerClosed) {
 			a.ended.Store(&name)
 			a.log.Error("a listener ended", zap.String("listener", name), zap.Error(err))
 		}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,8 +22,14 @@ import (
 	"github.com/meridian-gateway/meridian/request"
 )
 
-// stopTimeout bounds the drain; a second signal ends at once.
+// stopTimeout bounds how long calls under way may take when the gateway stops; a second signal ends at once.
 const stopTimeout = 25 * time.Second
+
+// drainTime is how long clients are told to go before connections are closed, when nothing else is said: longer than a call is on its way.
+const drainTime = time.Second
+
+// mostDrain is the longest drain: who waits for more has forgotten a unit.
+const mostDrain = 10 * time.Minute
 
 // gcPercent lets the heap of a gateway grow to five times what lives before it is collected. What lives is a few MiB, so this is
 // a little memory for a good part of the processor time of a busy gateway. GOGC in the environment overrides it.
@@ -32,9 +39,11 @@ func (c *command) run() *cobra.Command {
 	var all, moved bool
 	var level, format string
 	var at app.Addresses
+	var drain time.Duration
 	cmd := &cobra.Command{Use: "run --config FILE (--site NAME | --all)", Short: "Run a site's gateway, or all of them in one process", Args: exactly(0),
-		Long: "Run the gateway of a site, or those of all sites in one process, until SIGTERM or SIGINT. Calls under way are finished;\n" +
-			"a second signal ends at once. SIGHUP, and a change of the file, take the network file again; a bad one changes nothing.",
+		Long: "Run the gateway of a site, or those of all sites in one process, until SIGTERM or SIGINT. On SIGTERM /readyz is\n" +
+			"503 at once and answers tell clients that their connections end, for --drain or until no client is connected; then, and on\n" +
+			"SIGINT at once, calls under way are finished. A second signal ends the process. SIGHUP, and a change of the file, take the network file again; a bad one changes nothing.",
 		Example: "  meridian run --config network.yaml --site chicago\n  meridian run --config network.yaml --all --log-format console"}
 	c.configFlag(cmd, "the network file")
 	c.siteFlag(cmd, "the site at which this gateway stands")
@@ -46,6 +55,7 @@ func (c *command) run() *cobra.Command {
 	f.StringVar(&at.Peer, "peer-listen", "", "address for other gateways, in place of the file's")
 	f.StringVar(&at.Admin, "admin-listen", "", "address of the admin API, in place of the file's")
 	f.BoolVar(&moved, "upstream-moved", false, "the site's request API is the same one as before at another address: take it over")
+	f.DurationVar(&drain, "drain", drainTime, "on SIGTERM, how long clients are told to go elsewhere before the gateway closes")
 	choose(cmd, "log-level", "debug", "info", "warn", "error")
 	choose(cmd, "log-format", "json", "console")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -55,6 +65,9 @@ func (c *command) run() *cobra.Command {
 		}
 		if all && at != (app.Addresses{}) {
 			return misuse("--listen, --peer-listen and --admin-listen are for one gateway: say --site in place of --all")
+		}
+		if drain < 0 || drain > mostDrain {
+			return misuse("--drain %s: want 0s to %s", drain, mostDrain)
 		}
 		n, err := c.load(c.config)
 		if err != nil {
@@ -71,7 +84,7 @@ func (c *command) run() *cobra.Command {
 		if os.Getenv("GOGC") == "" {
 			debug.SetGCPercent(gcPercent)
 		}
-		return c.serve(cmd.Context(), serving{network: n, sites: sites, log: log, at: at, moved: moved})
+		return c.serve(cmd.Context(), serving{network: n, sites: sites, log: log, at: at, moved: moved, drain: drain})
 	}
 	return cmd
 }
@@ -110,7 +123,9 @@ type serving struct {
 	log     *zap.Logger
 	at      app.Addresses
 	moved   bool
-	apps    []*app.App
+	// drain is how long clients are told to go before the gateways stop.
+	drain time.Duration
+	apps  []*app.App
 	// started is called when all gateways serve; nil is nothing.
 	started func()
 }
@@ -133,6 +148,7 @@ func (c *command) serve(ctx context.Context, s serving) error {
 	}
 	s.watch(ctx)
 	<-stopped
+	s.lead(ctx)
 	notify("STOPPING=1\nSTATUS=stopping: calls under way are finished")
 	fmt.Fprintln(c.out, "stopping: calls under way are finished; a second signal ends at once")
 	if err := s.stop(ctx); err != nil {
@@ -178,6 +194,21 @@ func (s *serving) stop(ctx context.Context) error {
 	}
 	_ = s.log.Sync() // a terminal cannot be synced, and there is nobody left to tell
 	return errors.Join(errs...)
+}
+
+// lead lets clients go elsewhere, unless the gateways are stopped at a terminal (the cause of ctx names the signal): who sits there waits
+// for the end.
+func (s *serving) lead(ctx context.Context) {
+	if s.drain == 0 || context.Cause(ctx).Error() == os.Interrupt.String()+" signal received" {
+		return
+	}
+	notify("STATUS=stopping: clients are told to go elsewhere")
+	ctx = context.WithoutCancel(ctx)
+	var all sync.WaitGroup
+	for _, a := range s.apps {
+		all.Go(func() { a.Drain(ctx, s.drain) })
+	}
+	all.Wait()
 }
 
 // watch takes a changed network file, on SIGHUP and when the file changes, until ctx ends.

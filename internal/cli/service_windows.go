@@ -227,7 +227,7 @@ func (h *handler) serve(ctx context.Context, started func()) error {
 	if !ok {
 		return errors.New("site " + h.o.site + " is not in the network file")
 	}
-	return h.c.serve(ctx, serving{network: n, sites: []request.Site{site.Name}, log: log, started: started})
+	return h.c.serve(ctx, serving{network: n, sites: []request.Site{site.Name}, log: log, drain: drainTime, started: started})
 }
 
 // logger writes each level as an event of its kind.
