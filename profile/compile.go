@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/meridian-gateway/meridian/profile/presets"
 )
 
 const (
@@ -26,7 +25,7 @@ func Compile(name string, s Spec) (*Profile, []Problem) {
 	if s.Preset != "" {
 		var err error
 		if under, err = template(s.Preset); err != nil {
-			c.problem(err.Error(), "the presets are "+strings.Join(presets.Names(), ", ")+"; with rest, say what differs", "preset")
+			c.problem(err.Error(), "rest is for all other APIs: say what differs", "preset")
 			return nil, c.problems
 		}
 		s = under.over(s)
