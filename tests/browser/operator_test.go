@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -152,4 +153,32 @@ func TestGatewayIsAway(t *testing.T) {
 	n.At("san-francisco").Restart()
 	p.click(".stale-bar button", "Try now")
 	p.until("no bar", `document.querySelector('.stale-bar').hidden`)
+}
+
+// A page that is hidden gives its stream back, so that many tabs do not use up the browser's connections; seen again it goes on where the
+// network is now.
+func TestHiddenPageLetsGo(t *testing.T) {
+	n := network(t)
+	p := open(t, n.At("san-francisco"))
+	p.see(".live", "last update")
+	show := func(hidden bool) {
+		p.eval(fmt.Sprintf(`Object.defineProperty(document, 'hidden', { value: %v, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); 0`, hidden), nil)
+	}
+	p.eval(`window.streams = []; window.plain = window.fetch; window.fetch = (to, o) => { if (String(to).includes('/events')) streams.push(o.signal); return plain(to, o); }; 0`, nil)
+	show(true)
+	show(false)
+	p.until("a stream of its own", `streams.length === 1 && !streams[0].aborted`)
+	p.see(".live", "last update")
+	show(true)
+	p.until("the stream let go", `streams[0].aborted`)
+	n.At("tokyo").Kill()
+	n.At("san-francisco").WantHealth("Tokyo is down", patience, func(h harness.Health) bool { return h.To("tokyo").State == "down" })
+	var opened int
+	if p.eval(`streams.length`, &opened); opened != 1 {
+		t.Errorf("the hidden page has opened %d streams", opened)
+	}
+	show(false)
+	p.see(".links-table", "down")
+	p.until("a new stream", `streams.length === 2 && !streams[1].aborted`)
+	n.At("tokyo").Restart()
 }

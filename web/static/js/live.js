@@ -9,14 +9,33 @@ const SILENT = 45000; // the gateway sends a comment every 15 s
 const FIRST = 1000;
 const MOST = 30000;
 
+// shown resolves when the page can be seen, or signal aborts. A page that is hidden holds no stream: a browser has six connections to
+// a server for all its tabs.
+function shown(signal) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', look);
+      signal.removeEventListener('abort', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+    signal.addEventListener('abort', look);
+    look();
+  });
+}
+
 // follow keeps the state up to date until signal aborts.
 export async function follow(signal) {
   let wait = FIRST;
-  while (!signal.aborted) {
+  for (;;) {
+    await shown(signal);
+    if (signal.aborted) return;
     let heard = false;
     try {
       await overview(signal);
       await stream(signal, () => { heard = true; });
+      if (document.hidden) continue;
       state.connect({ how: 'reconnecting', why: 'The gateway ended the connection.' });
     } catch (err) {
       if (signal.aborted || err.status === 401) return;
@@ -59,7 +78,9 @@ export async function overview(signal) {
 }
 
 async function poll(signal) {
-  while (!signal.aborted) {
+  for (;;) {
+    await shown(signal);
+    if (signal.aborted) return;
     try {
       state.set('forwarding', await health(signal));
       state.connect({ how: 'polling', last: Date.now(), why: '' });
@@ -71,11 +92,13 @@ async function poll(signal) {
   }
 }
 
-// stream reads events until the connection ends or is silent for too long.
+// stream reads events until the page is hidden, or the connection ends or is silent for too long.
 async function stream(signal, heard) {
   const quiet = new AbortController();
   const stop = () => quiet.abort();
   signal.addEventListener('abort', stop, { once: true });
+  const hide = () => { if (document.hidden) stop(); };
+  document.addEventListener('visibilitychange', hide);
   let timer = setTimeout(stop, SILENT);
   try {
     const answer = await call('/api/v1/events', { headers: { Accept: 'text/event-stream' }, signal: quiet.signal });
@@ -93,11 +116,13 @@ async function stream(signal, heard) {
       state.connect({ how: 'live', last: Date.now(), why: '' });
     }
   } catch (err) {
+    if (quiet.signal.aborted && document.hidden) return;
     if (err.status === undefined && !signal.aborted) throw Object.assign(new Error('the connection broke'), { detail: 'The connection to the gateway broke.' });
     throw err;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
+    document.removeEventListener('visibilitychange', hide);
   }
 }
 
