@@ -26,7 +26,6 @@ type answered struct {
 	mark     mark // of the answer
 	sent     time.Time
 	verdict  verdict
-	halfOpen bool
 }
 
 // ask puts a question through the breaker of a destination. judge, if given, has the last word on what the answer says about
@@ -52,13 +51,13 @@ func ask[In, Out any](ctx context.Context, c *Client, to request.Site, q questio
 	if len(body) > MaxBatchBytes {
 		return out, &request.Error{Op: q.op, Kind: request.TooLarge, Detail: "the message is larger than a peer takes"}
 	}
-	done, halfOpen := func(verdict) {}, false
+	done := func(verdict) {}
 	if !isAnswering(ctx) {
-		if done, halfOpen, err = d.pass(q.op, q.probe); err != nil {
+		if done, err = d.pass(q.op, q.probe); err != nil {
 			return out, err
 		}
 	}
-	a := answered{verdict: bad, halfOpen: halfOpen}
+	a := answered{verdict: bad}
 	defer func() { d.settle(done, a.verdict, a.verified, err, c.o.Now()) }()
 	out, err = exchange[Out](ctx, c, d, q, body, &a)
 	a.verdict = verdictOf(err, a.verified)

@@ -83,16 +83,16 @@ func (g *gate) changed(from, to gobreaker.State) {
 }
 
 // pass asks for leave to call. Done must be called exactly once with what came of it.
-func (g *gate) pass(probe bool) (done func(verdict), halfOpen bool, err error) {
+func (g *gate) pass(probe bool) (done func(verdict), err error) {
 	if !probe && g.held() {
-		return nil, false, gobreaker.ErrOpenState
+		return nil, gobreaker.ErrOpenState
 	}
 	report, err := g.cb.Allow()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	// Only one call passes a half-open breaker, so nothing but this call can have changed its state since.
-	halfOpen = g.cb.State() == gobreaker.StateHalfOpen
+	halfOpen := g.cb.State() == gobreaker.StateHalfOpen
 	if halfOpen {
 		g.add(1)
 	}
@@ -108,7 +108,7 @@ func (g *gate) pass(probe bool) (done func(verdict), halfOpen bool, err error) {
 		default:
 			report(errNeutral)
 		}
-	}, halfOpen, nil
+	}, nil
 }
 
 func (g *gate) add(n int) {

@@ -82,7 +82,7 @@ func (c *Client) deliver(ctx context.Context, d *dest, op string, p *parcel, eac
 	if err != nil {
 		return &request.Error{Op: op, Kind: request.Invalid, Err: err}
 	}
-	done, _, err := d.pass(op, false)
+	done, err := d.pass(op, false)
 	if err != nil {
 		return err
 	}

@@ -7,17 +7,17 @@ import (
 )
 
 // pass asks the breaker. The error is Kind OwnerUnreachable with an *OpenError: nothing was sent.
-func (d *dest) pass(op string, probe bool) (done func(verdict), halfOpen bool, err error) {
-	done, halfOpen, err = d.gate.pass(probe)
+func (d *dest) pass(op string, probe bool) (done func(verdict), err error) {
+	done, err = d.gate.pass(probe)
 	if err == nil {
-		return done, halfOpen, nil
+		return done, nil
 	}
 	_, since, until := d.gate.state()
 	open := &OpenError{Site: d.site, Since: since, Until: until}
 	d.mu.Lock()
 	open.Last = d.st.LastError
 	d.mu.Unlock()
-	return nil, false, &request.Error{Op: op, Kind: request.OwnerUnreachable, Retry: max(time.Until(until), time.Second), Err: open,
+	return nil, &request.Error{Op: op, Kind: request.OwnerUnreachable, Retry: max(time.Until(until), time.Second), Err: open,
 		Detail: "nothing was sent"}
 }
 

@@ -20,11 +20,10 @@ func (c *Client) hello(ctx context.Context, to request.Site, probe bool) (Greeti
 	var seen answered
 	g, err := ask(ctx, c, to, q, nothing{}, func(g *Greeting, a *answered) {
 		asked, seen = true, *a
-		// A peer that answers but cannot reach its own upstream is no reason to send it traffic again.
+		// A peer that answers but says that it cannot reach its own upstream is no reason to close the breaker. Nor is it one to open it
+		// for longer: what one gateway of a site says may be old, and only traffic finds out.
 		if a.verdict == good && (!a.verified || !g.Upstream) {
-			if a.verdict = neutral; a.halfOpen {
-				a.verdict = bad
-			}
+			a.verdict = neutral
 		}
 	})
 	if asked {

@@ -84,12 +84,52 @@ func TestAPeerWithoutItsUpstreamStaysBehindTheBreaker(t *testing.T) {
 		end := probing(c)
 		defer end()
 		time.Sleep(time.Minute)
-		if s := c.Status("rome"); s.Breaker == "closed" || s.Up || s.Upstream || s.HelloError != "" || c.Ready("rome") {
-			t.Errorf("%+v, ready %v", s, c.Ready("rome"))
+		if s := c.Status("rome"); s.Breaker == "closed" || s.Up || s.Upstream || s.HelloError != "" {
+			t.Errorf("%+v", s)
 		}
 		upstream.Store(true)
 		time.Sleep(6 * time.Second)
 		if s := c.Status("rome"); s.Breaker != "closed" || !s.Up || !s.Upstream {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// What a peer says of its upstream keeps the breaker from closing, and traffic from nothing: each time the breaker has been open for as
+// long as it is at most, one call finds out.
+func TestTrafficFindsOutWhetherAnUpstreamIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := Unavailable
+		c, _, stop := bubble(t, &fake{
+			hello: func() Greeting { return Greeting{Upstream: false} },
+			apply: func(_ context.Context, s request.Snapshot) Ack {
+				return Ack{Request: s.ID, State: state, Version: s.Version}
+			},
+		}, nil)
+		defer stop()
+		end := probing(c)
+		defer end()
+		deliver := func() {
+			if err := c.Deliver(t.Context(), "rome", []request.Snapshot{shot(gid, 1)}, func(Ack) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 5 {
+			deliver()
+		}
+		for range 10 {
+			start := time.Now()
+			for !c.Ready("rome") {
+				if time.Sleep(100 * time.Millisecond); time.Since(start) > openMost {
+					t.Fatalf("no call may find out for %v: %+v", time.Since(start), c.Status("rome"))
+				}
+			}
+			deliver()
+		}
+		state = Delivered
+		time.Sleep(openMost)
+		deliver()
+		if s := c.Status("rome"); s.Breaker != "closed" {
 			t.Errorf("%+v", s)
 		}
 	})
