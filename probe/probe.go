@@ -106,16 +106,11 @@ func (l *looking) say(s State, f Finding) {
 
 // reach looks whether the API answers, and whether it knows the gateway.
 func (r *run) reach(ctx context.Context) error {
-	names := r.Profile.Order()
-	i := slices.IndexFunc(names, func(n string) bool { return r.Profile.Collections[n].Parent() == "" })
-	if i < 0 {
+	call, ok := r.Profile.Probe()
+	if !ok {
 		return errors.New("the profile has no collection to begin with")
 	}
-	c := r.Profile.Collections[names[i]]
-	call, alive := r.Profile.Alive()
-	if !alive {
-		call = c.Probe()
-	}
+	_, alive := r.Profile.Alive()
 	began := r.Now()
 	a, err := r.API.Do(ctx, call, true)
 	if e := loginError(err); e != "" {

@@ -307,6 +307,20 @@ func (p *Profile) Alive() (call request.Call, ok bool) {
 	return call, true
 }
 
+// Probe is a read that shows whether the API answers, and with Alive whether the credentials work; ok is false when the profile has no
+// collection to ask for.
+func (p *Profile) Probe() (call request.Call, ok bool) {
+	if call, ok := p.Alive(); ok {
+		return call, true
+	}
+	for _, name := range p.Order() {
+		if c := p.Collections[name]; c.Parent() == "" {
+			return c.Probe(), true
+		}
+	}
+	return request.Call{}, false
+}
+
 // Proves reports whether an answer to Alive shows that the credentials work.
 func (p *Profile) Proves(a request.Answer) bool {
 	if p.alive == nil || !slices.Contains(p.alive.status, a.Status) {

@@ -209,7 +209,7 @@ func (a *App) startStore(ctx context.Context, site configs.Site) error {
 
 func (a *App) startEngine(ctx context.Context, site configs.Site) error {
 	n := a.network.Load()
-	a.reach.tracer, a.reach.metrics = a.tracer, a.metrics
+	a.reach.tracer, a.reach.metrics, a.reach.fell = a.tracer, a.metrics, make(chan struct{}, 1)
 	a.reach.set(site)
 	a.onStop("upstream", func(context.Context) error { a.reach.close(); return nil })
 	var err error
@@ -258,7 +258,7 @@ func (a *App) configHash() string { return a.network.Load().Hash }
 func (a *App) startPeers(_ context.Context, site configs.Site) error {
 	n := a.network.Load()
 	face := replicate.Face{Engine: a.engine, Greet: func() peer.Greeting {
-		return peer.Greeting{Software: a.options.Version, Upstream: !a.reach.down.Load()}
+		return peer.Greeting{Software: a.options.Version, Upstream: a.reach.up()}
 	}}
 	h := peer.NewServer(face, peer.ServerOptions{Self: a.site, Network: n.Name, MutualTLS: a.certs.peers != nil, Keys: a.keys, ConfigHash: a.configHash, Tracer: a.tracer,
 		Sites: func(s request.Site) bool { _, ok := a.network.Load().Sites[s]; return ok }})
@@ -271,9 +271,12 @@ func (a *App) startWork(ctx context.Context, _ configs.Site) error {
 	a.engine.Start(ctx)
 	a.onStop("engine", a.engine.Stop)
 	pctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	go func() { defer close(done); a.peers.Probe(pctx) }()
-	a.onStop("probes", func(context.Context) error { cancel(); <-done; return nil })
+	var probes sync.WaitGroup
+	probes.Go(func() { a.peers.Probe(pctx) })
+	probes.Go(func() {
+		a.reach.watch(pctx, func() (request.Call, bool) { return a.network.Load().Sites[a.site].Profile.Probe() })
+	})
+	a.onStop("probes", func(context.Context) error { cancel(); probes.Wait(); return nil })
 	a.startTimers()
 	a.onStop("schedules", func(context.Context) error { a.stopTimers(); return nil })
 	a.startObserving()

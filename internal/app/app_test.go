@@ -174,3 +174,46 @@ func TestStartThatFails(t *testing.T) {
 	p.stop()
 	goleak.VerifyNone(t, before)
 }
+
+// A site whose request API was away finds out by itself that it is back: nobody else calls it, and no other site sends it anything before
+// it says so.
+func TestIdleSiteFindsItsAPIAgain(t *testing.T) {
+	p := start(t, `  - {name: all, on: [create], copy: {to: all}}`)
+	defer p.stop()
+	old := p.apis["rome"]
+	old.CloseClientConnections()
+	old.Close()
+	var made map[string]any
+	p.call("POST", "http://"+p.apps["oslo"].Addresses().Client+"/tickets", `{"title":"t","status":"open"}`, &made)
+	type health struct {
+		State    string
+		Problems []string
+	}
+	says := func(what string, is func(health) bool) {
+		t.Helper()
+		var h health
+		for give := time.Now().Add(30 * time.Second); !is(h); time.Sleep(20 * time.Millisecond) {
+			if h = (health{}); time.Now().After(give) {
+				t.Fatalf("rome does not say %s: %+v", what, h)
+			}
+			p.call("GET", "http://"+p.apps["rome"].Addresses().Admin+"/health/forwarding", "", &h)
+		}
+	}
+	lost := "the request API at " + old.URL + " cannot be reached since "
+	says("that its API is away", func(h health) bool {
+		return h.State == "degraded" && len(h.Problems) == 1 && strings.HasPrefix(h.Problems[0], lost)
+	})
+	if err := p.apps["oslo"].Stop(t.Context()); err != nil { // which would find out, too
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", old.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := httptest.NewUnstartedServer(old.Config.Handler)
+	_ = back.Listener.Close()
+	back.Listener = l
+	back.Start()
+	p.apis["rome"] = back
+	says("that its API is back", func(h health) bool { return h.State != "" && len(h.Problems) == 0 })
+}

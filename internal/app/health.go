@@ -79,9 +79,9 @@ func (a *App) destination(site request.Site, b store.Backlog) gateway.Destinatio
 	return d
 }
 
-// isDown: the breaker is open, or the last sign of life was asked for in vain.
+// isDown: the breaker is open, or about to try what the peer itself says is away, or the last sign of life was asked for in vain.
 func isDown(st peer.Status) bool {
-	return st.Breaker == "open" || st.HelloError != ""
+	return st.Breaker == "open" || st.Breaker != "closed" && !st.Upstream || st.HelloError != ""
 }
 
 func worse(a, b string) string {
