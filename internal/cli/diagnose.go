@@ -87,8 +87,16 @@ func some(n int, noun, one, many string) string {
 	return plural(n, noun) + " " + many
 }
 
+// apiAway reports whether a problem is that the site's own request API cannot be reached.
+func apiAway(problem string) bool {
+	return strings.HasPrefix(problem, "the request API at ") && strings.Contains(problem, " cannot be reached since ")
+}
+
 // problem is what the gateway says of itself, with what to do about it where a command helps.
 func (c *command) problem(text string) trouble {
+	if apiAway(text) {
+		text = inWords(text) + ". Calls of clients are answered 502, and copies for this site wait at the others. The gateway asks it again all the time, and all goes on by itself when it answers. Is it running, and is its address the upstream in the network file?"
+	}
 	t := trouble{mood: bad, what: strings.ToUpper(text[:min(1, len(text))]) + text[min(1, len(text)):]}
 	switch {
 	case strings.Contains(text, "network file on disk"):

@@ -102,7 +102,7 @@ func inShort(v standingOf, troubles int) string {
 	}
 	text := "Clients here are served"
 	switch {
-	case !v.Ready:
+	case !v.Ready, slices.ContainsFunc(v.Forwarding.Problems, apiAway):
 		text = "Clients here are not served"
 	case broken > 0:
 		text += ", but " + plural(broken, "link") + " of " + fmt.Sprint(len(v.Forwarding.Destinations)) + " cannot be used"
