@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -111,7 +112,14 @@ func TestRollingSiteGone(t *testing.T) {
 	if a := oslo.Command(ref, "reclaim", `{"reason":"paris burned down"}`); a.Status != 200 && a.Status != 202 {
 		t.Fatalf("reclaim: %d %s", a.Status, a.Body)
 	}
-	rome.Patch("/tickets/"+rome.WantCopy(name, soon, nil).ID(), `{"n":1}`).Want(200)
+	local := rome.WantCopy(name, soon, nil).ID()
+	harness.Eventually(t, soon, "rome hears of the new owner", func() error {
+		if a := rome.Get("/tickets/" + local); a.Owner() != "oslo" {
+			return fmt.Errorf("it holds for the owner %q", a.Owner())
+		}
+		return nil
+	})
+	rome.Patch("/tickets/"+local, `{"n":1}`).Want(200)
 	oslo.WantCopy(name, 2*soon, map[string]any{"n": 1})
 	n.Settled(4 * soon)
 }
