@@ -20,7 +20,11 @@ func (g *Engine) onItsWay(ctx context.Context, id request.ID) (store.Record, err
 			return rec, err
 		}
 		if !due {
-			if due = g.owedHere(ctx, id); !due {
+			var unclear error
+			if due, unclear = g.owedHere(ctx, id); unclear != nil {
+				return rec, &request.Error{Op: "replicate.locate", Kind: request.OwnerUnreachable, Request: id, Err: unclear, Retry: 5 * time.Second,
+					Detail: "whether the request is to come to " + string(g.Self) + " cannot be found out now"}
+			} else if !due {
 				return rec, err
 			}
 		}
@@ -35,13 +39,19 @@ func (g *Engine) onItsWay(ctx context.Context, id request.ID) (store.Record, err
 	}
 }
 
-// owedHere asks the other sites, of which one owns the request, whether this one is to hold it.
-func (g *Engine) owedHere(ctx context.Context, id request.ID) bool {
+// owedHere asks the other sites, of which one owns the request, whether this one is to hold it. Unclear is why that is not known: the
+// owner does not say, or nobody says that he is, and not all could be asked.
+func (g *Engine) owedHere(ctx context.Context, id request.ID) (due bool, unclear error) {
 	for _, site := range g.otherSites() {
 		holders, err := g.Peers.Holders(ctx, site, id, request.Version{})
 		if err == nil {
-			return slices.ContainsFunc(holders, func(d request.Delivery) bool { return d.Site == g.Self && d.Linked() })
+			return slices.ContainsFunc(holders, func(d request.Delivery) bool { return d.Site == g.Self && d.Linked() }), nil
+		}
+		switch request.KindOf(err) {
+		case request.NotFound, request.NotYet, request.Gone: // it is not the owner, or has none any more
+		default:
+			unclear = err
 		}
 	}
-	return false
+	return false, unclear
 }
