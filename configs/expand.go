@@ -29,9 +29,9 @@ func (p *parser) expand(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "$") {
 		return
 	}
-	before := len(p.faults)
+	before, lacks := len(p.faults), false
 	defer func() {
-		if len(p.faults) > before {
+		if len(p.faults) > before || lacks {
 			p.broken[n], n.Value = true, ""
 		}
 	}()
@@ -43,7 +43,9 @@ func (p *parser) expand(n *yaml.Node) {
 			p.fault(n, m+" is not closed", "write ${NAME}, or $$ for a $")
 			return ""
 		}
-		return p.expanded(n, m[2:len(m)-1])
+		v := p.expanded(n, m[2:len(m)-1])
+		lacks = lacks || v == nowhere
+		return v
 	})
 }
 
@@ -71,9 +73,21 @@ func (p *parser) variable(n *yaml.Node, what string) string {
 		return v
 	}
 	if !has {
-		p.fault(n, "the environment variable "+name+" is not set", "set it, or write ${"+name+":-default}")
+		return p.lack(n, name, "the environment variable "+name+" is not set", "set it, or write ${"+name+":-default}")
 	}
 	return otherwise
+}
+
+// lack is what stands in place of a value that is not known, which is a fault where it has to be.
+func (p *parser) lack(n *yaml.Node, what, message, hint string) string {
+	if p.lacking != nil {
+		if v, ok := p.lacking(n, what); ok {
+			return v
+		}
+	}
+	p.fault(n, message, hint)
+	p.faults[len(p.faults)-1].Unknown = true
+	return ""
 }
 
 // secret is the content of a file without the line end at its end. A relative path begins at the network file.
@@ -85,15 +99,14 @@ func (p *parser) secret(n *yaml.Node, path string) string {
 	info, err := os.Stat(at)
 	switch {
 	case err != nil:
-		p.fault(n, "${file:"+path+"} cannot be read: "+cause(err), "")
-		return ""
+		return p.lack(n, "file:"+path, "${file:"+path+"} cannot be read: "+cause(err), "")
 	case !info.Mode().IsRegular() || info.Size() > maxSecret:
 		p.fault(n, "${file:"+path+"} is no file, or larger than 1 MiB", "")
 		return ""
 	}
 	b, err := os.ReadFile(at)
 	if err != nil {
-		p.fault(n, "${file:"+path+"} cannot be read: "+cause(err), "")
+		return p.lack(n, "file:"+path, "${file:"+path+"} cannot be read: "+cause(err), "")
 	}
 	return strings.TrimRight(string(b), "\r\n")
 }

@@ -16,6 +16,8 @@ type Fault struct {
 	// Message says what is wrong, Hint what to do.
 	Message, Hint string
 	Warning       bool
+	// Unknown tells that the file is right, and a variable or file that it names is not there.
+	Unknown bool
 }
 
 // String is the fault in one line: file:line:column: message (hint).

@@ -7,28 +7,67 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/meridian-gateway/meridian/request"
 )
 
 // maxFile is the size of the largest network file: a hundred thousand routes fit.
 const maxFile = 64 << 20
 
-// Load reads, checks and compiles a network file. The error is Faults when the file could be read.
-func Load(path string) (*Network, error) {
+// Load reads, checks and compiles a network file. The error is Faults when the file could be read. Here are the sites whose gateways run
+// with it: what the gateways of other sites alone use, such as the credentials of their request APIs, need not be known, only written
+// well. Without any, all has to be known.
+func Load(path string, here ...request.Site) (*Network, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, os.LookupEnv)
+	return Parse(path, data, os.LookupEnv, here...)
 }
 
 // Parse is Load of text that is there already. Name is that of the file, for faults and for ${file:} with a relative path; env
 // looks up ${VAR}.
-func Parse(name string, data []byte, env func(string) (string, bool)) (*Network, error) {
-	p := &parser{file: name, env: env, broken: map[*yaml.Node]bool{}, values: map[string]string{}}
+func Parse(name string, data []byte, env func(string) (string, bool), here ...request.Site) (*Network, error) {
+	return newParser(name, env).network(data, func(root *yaml.Node) lacking {
+		if len(here) == 0 {
+			return nil
+		}
+		return notHere(root, here)
+	})
+}
+
+// Lenient is Parse for those who only want to know what the network is like, and who need not have its secrets. Unknown stands in place
+// of what is not known; unknown lists the variables, and files as in file:/path, without those that nobody needs here.
+func Lenient(name string, data []byte, env func(string) (string, bool), here ...request.Site) (n *Network, unknown []string, err error) {
+	n, err = newParser(name, env).network(data, func(root *yaml.Node) lacking {
+		spared := func(*yaml.Node, string) (string, bool) { return "", false }
+		if len(here) > 0 {
+			spared = notHere(root, here)
+		}
+		return func(at *yaml.Node, what string) (string, bool) {
+			if with, ok := spared(at, what); ok {
+				return with, true
+			}
+			if !slices.Contains(unknown, what) {
+				unknown = append(unknown, what)
+			}
+			return Unknown, true
+		}
+	})
+	return n, unknown, err
+}
+
+func newParser(name string, env func(string) (string, bool)) *parser {
+	return &parser{file: name, env: env, broken: map[*yaml.Node]bool{}, values: map[string]string{}}
+}
+
+// network reads the text; may says what need not be known in it.
+func (p *parser) network(data []byte, may func(root *yaml.Node) lacking) (*Network, error) {
 	if len(data) > maxFile {
 		p.fault(&yaml.Node{Line: 1, Column: 1}, "the file is larger than 64 MiB", "")
 		return nil, p.faults
@@ -37,6 +76,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Network,
 	if root == nil {
 		return nil, p.faults.sort()
 	}
+	p.lacking = may(root)
 	p.expand(root)
 	var spec fileSpec
 	p.decode(root, reflect.ValueOf(&spec).Elem(), "the network file")
@@ -45,7 +85,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Network,
 		return nil, p.faults.sort()
 	}
 	sum := sha256.Sum256(data)
-	n.Hash, n.Path, n.Warnings = hex.EncodeToString(sum[:8]), name, p.warnings.sort()
+	n.Hash, n.Path, n.Warnings = hex.EncodeToString(sum[:8]), p.file, p.warnings.sort()
 	n.source = &source{data: data, values: p.values}
 	return n, nil
 }
@@ -59,6 +99,8 @@ type parser struct {
 	warnings Faults
 	// broken are values whose variables cannot be expanded: that they are missing need not be said again.
 	broken map[*yaml.Node]bool
+	// lacking says what stands in place of a value that is not known; nil when all has to be.
+	lacking lacking
 	// values are what has been found to stand in ${}; known, when the file was read before, what stood there then.
 	values, known map[string]string
 }

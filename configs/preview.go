@@ -42,6 +42,10 @@ func (n *Network) Preview(p Parcel) Delivery {
 		out.Problem = err.Error()
 		return out
 	}
+	if s.Upstream.Host == "" { // which nobody here has to know
+		out.URL = out.Call.Target
+		return out
+	}
 	out.URL = strings.TrimSuffix(s.Upstream.Scheme+"://"+s.Upstream.Host+s.Upstream.EscapedPath(), "/") + out.Call.Target
 	return out
 }

@@ -90,7 +90,7 @@ func (p *parser) site(node, key *yaml.Node, spec siteSpec, d profiled) Site {
 	switch {
 	case spec.Admin.ViewToken != "" && spec.Admin.Token == "":
 		p.fault(child(node, "admin", "view_token"), name+".admin: without a token everybody may do everything, and view_token means nothing", `admin: {token: "${ADMIN_TOKEN}", view_token: "${VIEW_TOKEN}"}`)
-	case spec.Admin.ViewToken != "" && spec.Admin.ViewToken == spec.Admin.Token:
+	case spec.Admin.ViewToken != "" && spec.Admin.ViewToken == spec.Admin.Token && spec.Admin.Token != Unknown:
 		p.fault(child(node, "admin", "view_token"), name+".admin: token and view_token are the same", "two different texts")
 	}
 	return out

@@ -15,6 +15,9 @@ func (p *parser) peerTLS(at *yaml.Node, s tlsSpec) TLS {
 // peerKeys reads the keys that gateways share. One that is empty alone is none.
 func (p *parser) peerKeys(at *yaml.Node, keys []string) []Secret {
 	if len(keys) == 1 && keys[0] == "" {
+		if p.broken[deref(at)] || p.broken[deref(item(at, 0))] {
+			return []Secret{Unknown} // that it is not known is said already; that there is none need not be
+		}
 		return nil
 	}
 	var out []Secret

@@ -44,7 +44,7 @@ func (c *command) bench() *cobra.Command {
 		if b.duration <= 0 || b.rate < 0 || b.path != "" && !strings.HasPrefix(b.path, "/") {
 			return misuse("--duration is more than nothing, --rate is not below 0, and --path begins with /")
 		}
-		n, err := c.load(c.config)
+		n, err := c.load(c.config, forSite(c.site)...)
 		if err != nil {
 			return err
 		}

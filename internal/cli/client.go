@@ -61,7 +61,7 @@ func (c *command) client() (*client, error) {
 	case c.config == "":
 		return nil, misuse("say which gateway: --config FILE --site NAME (or set MERIDIAN_CONFIG and MERIDIAN_SITE), or --admin URL%s", fileHere())
 	}
-	n, missing, err := readLenient(c.config)
+	n, missing, err := readLenient(c.config, forSite(c.site)...)
 	if err != nil {
 		if c.despite(k) {
 			return k, nil
@@ -77,12 +77,12 @@ func (c *command) client() (*client, error) {
 		k.base = "https://" + reachable(a.Listen)
 	}
 	k.hint = reach{site: c.site, file: c.config, listen: a.Listen, token: k.token, network: n}
-	if k.token == "" && !strings.Contains(a.Token.Reveal(), unset) {
+	if k.token == "" && !strings.Contains(a.Token.Reveal(), configs.Unknown) {
 		k.token = a.Token.Reveal()
 		k.hint.fromFile = true
 	} else if k.token == "" {
-		return nil, misuse("the admin token of %s is in a variable that is not set here (%s). Set MERIDIAN_ADMIN_TOKEN to the token",
-			c.site, strings.Join(missing, ", "))
+		return nil, misuse("the admin token of %s is not known here: %s. Set MERIDIAN_ADMIN_TOKEN to the token",
+			c.site, unknown(missing))
 	}
 	return k, nil
 }

@@ -50,7 +50,7 @@ func (c *command) explain() *cobra.Command {
 	choose(cmd, "on", strings.Split(join(routing.Events()), ", ")...)
 	complete(cmd, "origin", c.siteNames)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		n, err := c.load(c.config)
+		n, err := c.loadLenient(c.config)
 		if err != nil {
 			return err
 		}

@@ -15,12 +15,12 @@ import (
 
 type siteName = request.Site
 
-// load reads a network file and prints all its faults where they are.
-func (c *command) load(path string) (*configs.Network, error) {
+// load reads a network file and prints all its faults where they are. Here is as for configs.Load.
+func (c *command) load(path string, here ...request.Site) (*configs.Network, error) {
 	if path == "" {
 		return nil, misuse("say which network file: --config FILE, or set MERIDIAN_CONFIG%s", fileHere())
 	}
-	n, err := configs.Load(path)
+	n, err := configs.Load(path, here...)
 	if err != nil {
 		return nil, c.faults(path, err)
 	}
@@ -63,49 +63,39 @@ func fileHere() string {
 	return ""
 }
 
-// unset stands for a variable that is not set where a command only wants to know where a gateway is.
-const unset = "VARIABLE-IS-NOT-SET"
-
-// readLenient reads a network file for its addresses: variables that are not set, such as the credentials of services, which the
-// people who ask gateways need not have, do no harm. It also returns their names.
-func readLenient(path string) (n *configs.Network, missing []string, err error) {
+// readLenient reads a network file for what the network is like: secrets that are not known here, such as the credentials of services,
+// which the people who ask gateways need not have, do no harm. It also returns their names.
+func readLenient(path string, here ...request.Site) (n *configs.Network, missing []string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	n, err = configs.Parse(path, data, func(name string) (string, bool) {
-		if v, ok := os.LookupEnv(name); ok {
-			return v, true
-		}
-		if !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-		return "", false
-	})
-	if len(missing) == 0 {
-		return n, nil, err
+	n, missing, err = configs.Lenient(path, data, os.LookupEnv, here...)
+	if err != nil && len(missing) > 0 {
+		_, err = configs.Parse(path, data, os.LookupEnv, here...) // they matter: an address is among them, or there are other faults
 	}
-	lenient, err2 := configs.Parse(path, data, func(name string) (string, bool) {
-		if v, ok := os.LookupEnv(name); ok || slices.Contains(defaulted(data), name) {
-			return v, ok
-		}
-		return unset, true
-	})
-	if err2 != nil {
-		return nil, missing, err // the variables matter: an address is among them, or there are other faults
-	}
-	return lenient, missing, nil
+	return n, missing, err
 }
 
-// defaulted lists the variables that the file has a default for.
-func defaulted(data []byte) []string {
-	var out []string
-	for _, part := range strings.Split(string(data), "${")[1:] {
-		if name, _, ok := strings.Cut(part, ":-"); ok && !strings.ContainsAny(name, "}\n") {
-			out = append(out, name)
+// unknown says what is not known here, as Lenient names it.
+func unknown(what []string) string {
+	out := make([]string, len(what))
+	for i, w := range what {
+		if path, is := strings.CutPrefix(w, "file:"); is {
+			out[i] = "the file " + path + " cannot be read"
+		} else {
+			out[i] = "the variable " + w + " is not set"
 		}
 	}
-	return out
+	return strings.Join(out, ", ")
+}
+
+// forSite is the site that is named, for configs.Load; none when all are.
+func forSite(site string) []request.Site {
+	if site == "" {
+		return nil
+	}
+	return []request.Site{request.Site(site)}
 }
 
 // chosen is the site named, or all.

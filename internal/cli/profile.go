@@ -126,7 +126,7 @@ func (c *command) learnFrom(f learning, o *learn.Options) (upstream.Options, err
 	case c.config == "" || c.site == "":
 		return at, misuse("say which API: SITE --config FILE, or --upstream URL")
 	default:
-		n, err := configs.Load(c.config)
+		n, err := configs.Load(c.config, forSite(c.site)...)
 		if err != nil {
 			return at, c.faults(c.config, err)
 		}

@@ -69,7 +69,7 @@ func (c *command) run() *cobra.Command {
 		if drain < 0 || drain > mostDrain {
 			return misuse("--drain %s: want 0s to %s", drain, mostDrain)
 		}
-		n, err := c.load(c.config)
+		n, err := c.load(c.config, forSite(c.site)...)
 		if err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func (s *serving) watch(ctx context.Context) {
 		case <-changed:
 		}
 		reloading()
-		n, err := configs.Load(s.network.Path)
+		n, err := configs.Load(s.network.Path, s.sites...)
 		for _, a := range s.apps {
 			if err != nil {
 				a.Refused(err)

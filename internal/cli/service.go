@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +74,7 @@ func (c *command) forService(o *winService) error {
 		return coded{Failed, fmt.Errorf("the path of the network file is not understood: %w", err)}
 	}
 	o.config = path
-	n, missing, err := readLenient(o.config)
+	n, missing, err := readLenient(o.config, request.Site(o.site))
 	if err != nil {
 		return c.faults(o.config, err)
 	}
@@ -83,8 +82,7 @@ func (c *command) forService(o *winService) error {
 		return misuse("site %s is not in %s, which has %s", o.site, o.config, join(siteList(n)))
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(c.err, "note: %s not set here; the service takes variables from the environment of the machine (setx /M), or write ${file:PATH}\n",
-			strings.Join(missing, ", "))
+		fmt.Fprintf(c.err, "note: %s; the service takes variables from the environment of the machine (setx /M), or write ${file:PATH}\n", unknown(missing))
 	}
 	_, err = logger(c.err, o.level, "json")
 	return err

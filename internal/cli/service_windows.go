@@ -219,7 +219,7 @@ func (h *handler) serve(ctx context.Context, started func()) error {
 	if err != nil {
 		return err
 	}
-	n, err := h.c.load(h.o.config)
+	n, err := h.c.load(h.o.config, request.Site(h.o.site))
 	if err != nil {
 		return fmt.Errorf("the network file was not taken: meridian check %s says what is wrong: %w", h.o.config, err)
 	}
