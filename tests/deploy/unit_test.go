@@ -1,11 +1,15 @@
 package deploy
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/meridian-gateway/meridian/tests/harness"
@@ -89,6 +93,66 @@ func TestUnitStartsWhatIsThere(t *testing.T) {
 		t.Fatal("the unit starts nothing")
 	}
 	taken(t, strings.Fields(m[1]))
+}
+
+// A gateway that crashes, or that the watchdog ends with SIGABRT, is started again: only a network file that is not taken is waited for.
+func TestUnitRestartsWhatCrashes(t *testing.T) {
+	t.Parallel()
+	unit := file(t, "deploy/systemd/meridian@.service")
+	all := func(key string) (out []string) {
+		for _, m := range regexp.MustCompile(`(?m)^`+key+`=(.*)$`).FindAllStringSubmatch(unit, -1) {
+			out = append(out, strings.Fields(m[1])...)
+		}
+		return out
+	}
+	restarted := func(s *os.ProcessState) bool {
+		status, ok := s.Sys().(syscall.WaitStatus)
+		return ok && s.ExitCode() != 0 && (status.Signaled() || !slices.Contains(all("RestartPreventExitStatus"), strconv.Itoa(s.ExitCode())))
+	}
+	network := filepath.Join(t.TempDir(), "network.yaml")
+	at := func() string { return "127.0.0.1:" + strconv.Itoa(harness.FreePort(t)) }
+	write := func(key string) {
+		t.Helper()
+		text := "network: n\nprofiles: {p: {preset: rest, collections: {tickets: {path: /tickets}}}}\nsites: {chicago: {profile: p, upstream: \"http://127.0.0.1:9\", " + key + ": \"" + at() +
+			"\", peer: {listen: \"" + at() + "\", url: \"http://127.0.0.1:8\"}, admin: {listen: \"" + at() + "\"}}}\n"
+		if err := os.WriteFile(network, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := func() (*exec.Cmd, *bufio.Scanner) {
+		t.Helper()
+		cmd := exec.Command(harness.Binary(t), "run", "--config", network, "--site", "chicago")
+		cmd.Dir, cmd.Env = filepath.Dir(network), append(os.Environ(), all("Environment")...)
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		return cmd, bufio.NewScanner(out)
+	}
+	write("listen")
+	cmd, lines := start()
+	began := false
+	for !began && lines.Scan() {
+		began = strings.Contains(lines.Text(), "admin")
+	}
+	if !began {
+		t.Fatal("it does not start")
+	}
+	if err := cmd.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	if _ = cmd.Wait(); !restarted(cmd.ProcessState) {
+		t.Errorf("after a crash: %v, which is not started again", cmd.ProcessState)
+	}
+	write("lissen")
+	cmd, _ = start()
+	if _ = cmd.Wait(); restarted(cmd.ProcessState) {
+		t.Errorf("with a bad network file: %v, which is started again and again", cmd.ProcessState)
+	}
 }
 
 // taken holds a command line against the help of its command.
